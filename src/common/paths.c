@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where things are. */
+#include "common/paths.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/mem.h"
+
+static const struct {
+	const char *variable;
+	const char *below_home;
+} xdg[] = {
+	[PATHS_STATE] = { "XDG_STATE_HOME", ".local/state" },
+	[PATHS_CACHE] = { "XDG_CACHE_HOME", ".cache" },
+	[PATHS_CONFIG] = { "XDG_CONFIG_HOME", ".config" },
+};
+
+char *paths_join(const char *a, const char *b)
+{
+	size_t n = strlen(a);
+
+	while (n > 1 && a[n - 1] == '/')
+		n--;
+	return xasprintf("%.*s%s%s", (int)n, a, n == 1 && *a == '/' ? "" : "/", b);
+}
+
+static const char *home(void)
+{
+	const char *value = getenv("HOME");
+	struct passwd *pw;
+
+	if (value && *value == '/')
+		return value;
+	pw = getpwuid(getuid());
+	return pw && *pw->pw_dir == '/' ? pw->pw_dir : NULL;
+}
+
+int paths_dir(enum paths_dir which, char **ret_path, struct err *err)
+{
+	const char *value = getenv(xdg[which].variable);
+	cleanup_free char *base = NULL;
+
+	if (value && *value == '/') {
+		base = xstrdup(value);
+	} else if (home()) {
+		base = paths_join(home(), xdg[which].below_home);
+	} else {
+		err_set(err, ENOENT, "no home directory");
+		err_hint(err, "set HOME to an absolute path");
+		return -ENOENT;
+	}
+	*ret_path = paths_join(base, "sbx");
+	return 0;
+}
+
+int paths_mkdirs(const char *path, unsigned mode)
+{
+	cleanup_free char *copy = xstrdup(path);
+
+	for (char *p = copy + 1; *p; p++) {
+		if (*p != '/')
+			continue;
+		*p = '\0';
+		if (mkdir(copy, mode) < 0 && errno != EEXIST)
+			return -errno;
+		*p = '/';
+	}
+	if (mkdir(copy, mode) < 0 && errno != EEXIST)
+		return -errno;
+	return 0;
+}
+
+int paths_make_dir(enum paths_dir which, char **ret_path, struct err *err)
+{
+	cleanup_free char *path = NULL;
+	int r = paths_dir(which, &path, err);
+
+	if (r < 0)
+		return r;
+	r = paths_mkdirs(path, 0700);
+	if (r < 0)
+		return err_errno(err, -r, "create %s", path);
+	*ret_path = take_ptr(path);
+	return 0;
+}
+
+/* The directory of the running program. */
+static int program_dir(char **ret_dir, struct err *err)
+{
+	char path[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+
+	if (n < 0)
+		return err_errno(err, errno, "read /proc/self/exe");
+	path[n] = '\0';
+	*strrchr(path, '/') = '\0';
+	*ret_dir = xstrdup(path);
+	return 0;
+}
+
+/* The first of the candidates, relative to the program's directory, that exists. */
+static int find_beside(const char *const *candidates, char **ret_path, struct err *err)
+{
+	cleanup_free char *dir = NULL;
+	int r = program_dir(&dir, err);
+
+	if (r < 0)
+		return r;
+	for (const char *const *c = candidates; *c; c++) {
+		cleanup_free char *path = paths_join(dir, *c);
+
+		if (access(path, F_OK) == 0) {
+			*ret_path = take_ptr(path);
+			return 0;
+		}
+	}
+	err_set(err, ENOENT, "%s is missing beside %s", candidates[0], dir);
+	err_hint(err, "install sbx again, or run it from a complete build tree");
+	return -ENOENT;
+}
+
+int paths_program(const char *name, char **ret_path, struct err *err)
+{
+	cleanup_free char *libexec = paths_join("../libexec/sbx", name);
+	const char *candidates[] = { name, libexec, NULL };
+
+	return find_beside(candidates, ret_path, err);
+}
+
+int paths_agents(char **ret_path, struct err *err)
+{
+	static const char *const candidates[] = { "../share/sbx/agents", "../../share/sbx/agents",
+						  "../agents", NULL };
+
+	return find_beside(candidates, ret_path, err);
+}
