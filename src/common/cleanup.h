@@ -19,7 +19,7 @@ static inline void cleanup_free_(void *p)
 	free(*(void **)p);
 }
 
-static inline void cleanup_close_(int *fd)
+static inline void cleanup_close_(const int *fd)
 {
 	if (*fd >= 0)
 		close(*fd);

@@ -49,6 +49,19 @@ static bool is_harmless(uint32_t code)
 	return !(code >= 0x202a && code <= 0x202e) && !(code >= 0x2066 && code <= 0x2069);
 }
 
+/* What follows the backslash for the three characters that have a name. */
+static char letter(unsigned char c)
+{
+	switch (c) {
+	case '\n':
+		return 'n';
+	case '\t':
+		return 't';
+	default:
+		return '\\';
+	}
+}
+
 static char *escape(const char *bytes, size_t length, bool lines)
 {
 	static const char hex[] = "0123456789abcdef";
@@ -70,7 +83,7 @@ static char *escape(const char *bytes, size_t length, bool lines)
 			o += n;
 		} else if (n == 1 && (*s == '\n' || *s == '\t' || *s == '\\')) {
 			*o++ = '\\';
-			*o++ = *s == '\n' ? 'n' : *s == '\t' ? 't' : '\\';
+			*o++ = letter(*s);
 		} else {
 			for (size_t i = 0; i < n; i++) {
 				*o++ = '\\';

@@ -2,6 +2,7 @@
 /* Where things are. */
 #include "common/paths.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <pwd.h>
@@ -24,8 +25,10 @@ static const struct {
 
 char *paths_join(const char *a, const char *b)
 {
-	size_t n = strlen(a);
+	size_t n;
 
+	assert(a && b);
+	n = strlen(a);
 	while (n > 1 && a[n - 1] == '/')
 		n--;
 	return xasprintf("%.*s%s%s", (int)n, a, n == 1 && *a == '/' ? "" : "/", b);
@@ -34,7 +37,7 @@ char *paths_join(const char *a, const char *b)
 static const char *home(void)
 {
 	const char *value = getenv("HOME");
-	struct passwd *pw;
+	const struct passwd *pw;
 
 	if (value && *value == '/')
 		return value;
@@ -45,12 +48,13 @@ static const char *home(void)
 int paths_dir(enum paths_dir which, char **ret_path, struct err *err)
 {
 	const char *value = getenv(xdg[which].variable);
+	const char *home_dir = home();
 	cleanup_free char *base = NULL;
 
 	if (value && *value == '/') {
 		base = xstrdup(value);
-	} else if (home()) {
-		base = paths_join(home(), xdg[which].below_home);
+	} else if (home_dir) {
+		base = paths_join(home_dir, xdg[which].below_home);
 	} else {
 		err_set(err, ENOENT, "no home directory");
 		err_hint(err, "set HOME to an absolute path");
@@ -96,12 +100,15 @@ static int program_dir(char **ret_dir, struct err *err)
 {
 	char path[PATH_MAX];
 	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+	char *slash;
 
 	if (n < 0)
 		return err_errno(err, errno, "read /proc/self/exe");
 	path[n] = '\0';
-	*strrchr(path, '/') = '\0';
-	*ret_dir = xstrdup(path);
+	slash = strrchr(path, '/');
+	if (!slash)
+		return err_set(err, ENOENT, "/proc/self/exe names no path");
+	*ret_dir = xstrndup(path, (size_t)(slash - path));
 	return 0;
 }
 
