@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdbool.h>
 
 enum { FIELD_HEADER = 8 };
 
@@ -76,10 +77,11 @@ int session_put_request(struct buf *out, uint8_t type, const struct buf *request
 	size_t left = buf_length(request);
 
 	for (;;) {
-		size_t n = left < SESSION_MAX_PAYLOAD ? left : SESSION_MAX_PAYLOAD;
-		int r = session_put_frame(out, type, n < left ? SESSION_FLAG_MORE : 0, bytes, n);
+		bool last = left <= SESSION_MAX_PAYLOAD;
+		size_t n = last ? left : SESSION_MAX_PAYLOAD;
+		int r = session_put_frame(out, type, last ? 0 : SESSION_FLAG_MORE, bytes, n);
 
-		if (r < 0 || n == left)
+		if (r < 0 || last)
 			return r;
 		bytes += n;
 		left -= n;
