@@ -86,24 +86,27 @@ def initramfs(directory, modules, script):
     return archive
 
 
-def file_server(source):
-    """virtiofsd on one end of a socket pair; returns (process, the other end)."""
-    ours, theirs = socket.socketpair()
+def file_server(source, path):
+    """virtiofsd, listening at path."""
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(path))
+    listener.listen(1)
     old = pathlib.Path("/usr/lib/qemu/virtiofsd")
     if old.exists():
-        command = [old, f"--fd={theirs.fileno()}", "-o", f"source={source}", "-o", "cache=always"]
+        command = [old, f"--fd={listener.fileno()}", "-o", f"source={source}",
+                   "-o", "cache=always"]
     else:
-        command = ["/usr/libexec/virtiofsd", f"--fd={theirs.fileno()}", "--shared-dir", source,
+        command = ["/usr/libexec/virtiofsd", f"--fd={listener.fileno()}", "--shared-dir", source,
                    "--cache=always"]
-    process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stderr=subprocess.DEVNULL)
-    theirs.close()
-    return process, ours
+    with listener:
+        return subprocess.Popen(command, pass_fds=[listener.fileno()],
+                                stderr=subprocess.DEVNULL)
 
 
 def run(directory, script, memory=6144, timeout=600):
     """Boots the host, runs the bash script in it as root, and returns its console output."""
     vmlinuz, modules = kernel(directory)
-    server, channel = file_server("/")
+    server = file_server("/", directory / "root.sock")
     command = [
         "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max,+svm", "-smp", "2",
         "-M", "q35", "-m", str(memory), "-nodefaults", "-no-user-config", "-display", "none",
@@ -111,14 +114,12 @@ def run(directory, script, memory=6144, timeout=600):
         "-initrd", initramfs(directory, modules, script),
         "-append", "console=ttyS0 quiet mitigations=off panic=-1 no_timer_check",
         "-object", f"memory-backend-memfd,id=mem,size={memory}M,share=on",
-        "-numa", "node,memdev=mem", "-chardev", f"socket,id=root,fd={channel.fileno()}",
+        "-numa", "node,memdev=mem", "-chardev", f"socket,id=root,path={directory}/root.sock",
         "-device", "vhost-user-fs-pci,chardev=root,tag=root"]
     try:
-        done = subprocess.run(command, pass_fds=[channel.fileno()], stdin=subprocess.DEVNULL,
-                              capture_output=True, text=True, errors="replace", timeout=timeout,
-                              check=True)
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True,
+                              text=True, errors="replace", timeout=timeout, check=True)
         return done.stdout.replace("\r", "")
     finally:
-        channel.close()
         server.kill()
         server.wait()
