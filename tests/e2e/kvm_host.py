@@ -94,7 +94,7 @@ def file_server(source, path):
     old = pathlib.Path("/usr/lib/qemu/virtiofsd")
     if old.exists():
         command = [old, f"--fd={listener.fileno()}", "-o", f"source={source}",
-                   "-o", "cache=always"]
+                   "-o", "cache=always,sandbox=chroot"]
     else:
         command = ["/usr/libexec/virtiofsd", f"--fd={listener.fileno()}", "--shared-dir", source,
                    "--cache=always"]
@@ -110,7 +110,7 @@ def run(directory, script, memory=6144, timeout=600):
     command = [
         "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max,+svm", "-smp", "2",
         "-M", "q35", "-m", str(memory), "-nodefaults", "-no-user-config", "-display", "none",
-        "-no-reboot", "-serial", "stdio", "-kernel", vmlinuz,
+        "-no-reboot", "-serial", "file:/dev/stdout", "-kernel", vmlinuz,
         "-initrd", initramfs(directory, modules, script),
         "-append", "console=ttyS0 quiet mitigations=off panic=-1 no_timer_check",
         "-object", f"memory-backend-memfd,id=mem,size={memory}M,share=on",
