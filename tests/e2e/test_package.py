@@ -41,10 +41,11 @@ def source(sbx, tmp_path_factory):
     work = sbx.home / "work/package"
     work.mkdir()
     archive = fetch(tmp_path_factory.mktemp("apt"), "jansson")
-    for name in ("host", "guest"):
-        (work / name).mkdir()
-        subprocess.run(["tar", "-xf", archive, "-C", work / name, "--strip-components=1"],
-                       check=True)
+    (work / "host").mkdir()
+    subprocess.run(["tar", "-xf", archive, "-C", work / "host", "--strip-components=1"],
+                   check=True)
+    subprocess.run(["autoreconf", "-fi"], cwd=work / "host", check=True, capture_output=True)
+    subprocess.run(["cp", "-a", work / "host", work / "guest"], check=True)
     return work
 
 
