@@ -6,12 +6,14 @@ import subprocess
 
 import pytest
 
-STEPS = "./configure --disable-dependency-tracking >/dev/null && make >/dev/null 2>&1 && make check 2>&1"
+STEPS = """./configure --disable-dependency-tracking >/dev/null && make >/dev/null 2>&1
+make check >/dev/null 2>&1; cat test/test-suite.log"""
 
 
 def counts(output):
-    """The totals automake prints, suite by suite."""
-    return re.findall(r"^# (TOTAL|PASS|FAIL|ERROR|SKIP): +(\d+)", output, re.M)
+    """Suite → number of tests that passed: its runner prints a dot for each."""
+    return {name: len(dots) for name, dots in
+            re.findall(r"^Suite: (\S+)\n(\.+)$", output, re.M)}
 
 
 def fetch(directory, package):
@@ -52,7 +54,7 @@ def source(sbx, tmp_path_factory):
 def test_same_results_as_on_the_host(sbx, source):
     host = subprocess.run(STEPS, shell=True, cwd=source / "host", capture_output=True, text=True,
                           check=False).stdout
-    assert counts(host)
+    assert sum(counts(host).values()) > 100, host
     guest = sbx.out("run", "--name", "package", "shell", source / "guest", "--", "-c", STEPS,
                     timeout=900)
     sbx("rm", "-f", "package")
