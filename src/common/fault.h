@@ -14,8 +14,40 @@
 #define COMMON_FAULT_H
 
 #define FAULT_POINTS(X)                                                                            \
+	X(IMAGE_BEFORE_RENAME, "image.before-rename")                                              \
+	X(IMAGE_AFTER_RENAME, "image.after-rename")                                                \
+	X(IMAGE_BEFORE_CURRENT, "image.before-current")                                            \
+	X(IMAGE_AFTER_CURRENT, "image.after-current")                                              \
+	X(IMAGE_BEFORE_REMOVE, "image.before-remove")                                              \
+	X(IMAGE_AFTER_REMOVE, "image.after-remove")                                                \
 	X(REPLACE_BEFORE_RENAME, "replace.before-rename")                                          \
-	X(REPLACE_AFTER_RENAME, "replace.after-rename")
+	X(REPLACE_AFTER_RENAME, "replace.after-rename")                                            \
+	X(SCHEMA_BEFORE_COMMIT, "schema.before-commit")                                            \
+	X(SCHEMA_AFTER_COMMIT, "schema.after-commit")                                              \
+	X(REGISTRY_BEFORE_COMMIT, "registry.before-commit")                                        \
+	X(REGISTRY_AFTER_COMMIT, "registry.after-commit")                                          \
+	X(DAEMON_CREATE_BEFORE_INSERT, "daemon.create.before-insert")                              \
+	X(DAEMON_CREATE_AFTER_INSERT, "daemon.create.after-insert")                                \
+	X(DAEMON_CREATE_AFTER_MKDIR, "daemon.create.after-mkdir")                                  \
+	X(DAEMON_CREATE_BEFORE_SPAWN_MKFS, "daemon.create.before-spawn-mkfs")                      \
+	X(DAEMON_CREATE_AFTER_DISK, "daemon.create.after-disk")                                    \
+	X(DAEMON_CREATE_BEFORE_READY, "daemon.create.before-ready")                                \
+	X(DAEMON_CREATE_AFTER_READY, "daemon.create.after-ready")                                  \
+	X(DAEMON_START_BEFORE_START_JSON, "daemon.start.before-start-json")                        \
+	X(DAEMON_START_AFTER_START_JSON, "daemon.start.after-start-json")                          \
+	X(DAEMON_START_BEFORE_SPAWN, "daemon.start.before-spawn")                                  \
+	X(DAEMON_START_AFTER_SPAWN, "daemon.start.after-spawn")                                    \
+	X(DAEMON_START_RUNNING, "daemon.start.running")                                            \
+	X(DAEMON_STOP_BEFORE_REQUEST, "daemon.stop.before-request")                                \
+	X(DAEMON_STOP_AFTER_REQUEST, "daemon.stop.after-request")                                  \
+	X(DAEMON_STOP_AFTER_DOWN, "daemon.stop.after-down")                                        \
+	X(DAEMON_REMOVE_BEFORE_MARK, "daemon.remove.before-mark")                                  \
+	X(DAEMON_REMOVE_AFTER_MARK, "daemon.remove.after-mark")                                    \
+	X(DAEMON_REMOVE_AFTER_KILL, "daemon.remove.after-kill")                                    \
+	X(DAEMON_REMOVE_AFTER_TREE, "daemon.remove.after-tree")                                    \
+	X(DAEMON_REMOVE_AFTER_DELETE, "daemon.remove.after-delete")                                \
+	X(DAEMON_BUILD_BEFORE_SPAWN, "daemon.build.before-spawn")                                  \
+	X(DAEMON_BUILD_AFTER_SPAWN, "daemon.build.after-spawn")
 
 enum fault {
 #define FAULT_ENUM(id, name) FAULT_##id,
