@@ -6,6 +6,13 @@
  * only if asked), a root directory on a tmpfs that holds just the named binds, no capability unless
  * named, no_new_privs, non-dumpable, rlimits, and only the named descriptors. It dies with its
  * parent (PR_SET_PDEATHSIG, and nothing runs if the parent is gone before the set-up is through).
+ * "Parent" is the calling thread: call from one that lives as long as the program shall. A normal
+ * user's process has to be dumpable to call it (the kernel gives the id maps of a non-dumpable
+ * one's child to root).
+ *
+ * The program is process 1 of its pid namespace: it dies of SIGKILL, of other signals only if it
+ * handles them. It has no terminal, an empty environment unless given, umask 022, and a system call
+ * filter that refuses new namespaces, mounts, keyrings, ptrace and the like (seccomp.c).
  *
  * Works for root and for a normal user without any privilege. A normal user's program keeps the
  * user's uid (mapped to `inside_uid` in its namespace); one started by root runs as `root_uid`.
@@ -20,10 +27,13 @@
 #include "common/err.h"
 
 enum confine_bind_flag {
-	CONFINE_WRITABLE = 1,  /* otherwise read-only, submounts included */
-	CONFINE_OPTIONAL = 2,  /* skipped when the source is missing */
-	CONFINE_RECURSIVE = 4, /* with the mounts below it */
-	CONFINE_DEVICE = 8,    /* device node: no MS_NODEV on this bind */
+	CONFINE_WRITABLE = 1,	  /* otherwise read-only, submounts included */
+	CONFINE_OPTIONAL = 2,	  /* skipped when the source is missing */
+	CONFINE_RECURSIVE = 4,	  /* with the mounts below it */
+	CONFINE_DEVICE = 8,	  /* device node: no MS_NODEV on this bind */
+	CONFINE_EXECUTABLE = 16,  /* programs on a writable bind may run; read-only ones always */
+	CONFINE_NO_SYMLINKS = 32, /* refuse a source whose path has a symbolic link anywhere: a
+				     guest may have put it there */
 };
 
 struct confine_bind {
@@ -32,34 +42,40 @@ struct confine_bind {
 	unsigned flags;
 };
 
-/* A file made in the confined root, before the program starts: `length` bytes read from `fd`. */
+/*
+ * A file made in the confined root, before the program starts, with mode 0444. The root is a tmpfs
+ * just large enough for these, and read-only once the program runs.
+ */
 struct confine_file {
 	const char *target;
 	int fd; /* memfd or file, read from offset 0 to its end */
 };
 
 struct confine_spec {
-	const char *program;	   /* path inside */
-	char *const *argv;	   /* NULL-terminated */
-	char *const *envp;	   /* NULL-terminated; NULL: empty */
+	const char *program; /* path inside */
+	char *const *argv;   /* NULL-terminated */
+	char *const *envp;   /* NULL-terminated; NULL: empty */
 	const struct confine_bind *binds;
 	size_t bind_count;
 	const struct confine_file *files;
 	size_t file_count;
-	const int *fds;		   /* fds[i] becomes descriptor 3 + i */
+	const int *fds; /* fds[i] becomes descriptor 3 + i */
 	size_t fd_count;
-	int stdout_fd;		   /* descriptors 1 and 2; -1: /dev/null. 0 is always /dev/null */
+	int stdout_fd; /* descriptors 1 and 2; -1: /dev/null. 0 is always /dev/null */
 	int stderr_fd;
-	uid_t inside_uid;	   /* uid and gid as the program sees them */
+	uid_t inside_uid; /* uid and gid as the program sees them */
 	gid_t inside_gid;
-	bool as_caller;		   /* started by root: stay the caller (the file server) */
-	uid_t root_uid;		   /* otherwise, started by root: run as this unused uid/gid */
+	bool as_caller; /* started by root: stay the caller (the file server) */
+	uid_t root_uid; /* otherwise, started by root: run as this unused uid/gid */
 	gid_t root_gid;
-	gid_t extra_gid;	   /* supplementary group kept when root starts it (kvm); 0: none */
-	bool keep_network;	   /* stay in the caller's network namespace */
-	bool mount_proc;	   /* a /proc of the new pid namespace */
-	const int *capabilities;   /* kept, in the namespace only; -1 ends; NULL: none */
-	/* Called last in the child, before exec: further seccomp filters. May be NULL. */
+	gid_t extra_gid;   /* supplementary group kept when root starts it (kvm); 0: none */
+	bool keep_network; /* stay in the caller's network namespace */
+	bool mount_proc;   /* a /proc of the new pid namespace: processes only, no /proc/sys */
+	const int *capabilities; /* kept, in the namespace only; -1 ends; NULL: none */
+	/*
+	 * Called last in the child, before exec: further seccomp filters (confine/filter.h). The
+	 * parent may have threads, so only async-signal-safe calls. 0 or -errno. May be NULL.
+	 */
 	int (*before_exec)(void *arg);
 	void *arg;
 };

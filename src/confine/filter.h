@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Seccomp filters compiled in one process and installed in its child.
+ *
+ * libseccomp allocates, a child between clone and exec must not. So a filter is compiled to BPF
+ * before and installed with two system calls after. seccomp(2), struct sock_filter.
+ */
+#ifndef CONFINE_FILTER_H
+#define CONFINE_FILTER_H
+
+#include <linux/filter.h>
+#include <seccomp.h>
+
+#include "common/err.h"
+
+struct filter {
+	struct sock_filter *instructions;
+	unsigned short count;
+};
+
+/* Compiles; the context stays the caller's. */
+int filter_compile(scmp_filter_ctx context, struct filter *ret_filter, struct err *err);
+
+/* Installs on the calling thread, for good. Needs no_new_privs. Async-signal-safe. 0 or -errno. */
+int filter_install(const struct filter *filter);
+
+void filter_finish(struct filter *filter);
+
+#endif
