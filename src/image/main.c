@@ -12,21 +12,32 @@
 #include "common/cleanup.h"
 #include "common/err.h"
 #include "common/mem.h"
+#include "image/agents.h"
 #include "image/base.h"
+#include "image/layer.h"
 #include "image/report.h"
 #include "image/store.h"
 
 enum { EXIT_USAGE = 2 };
 
+static int build_layer(const struct store *store, const char *name, json_t **ret_manifest,
+	struct err *err)
+{
+	cleanup_agents struct agents agents = { 0 };
+	const struct agent *agent;
+	int r = agents_load(&agents, err);
+
+	if (r == 0)
+		r = agents_require(&agents, name, &agent, err);
+	return r < 0 ? r : layer_build(store, agent, ret_manifest, err);
+}
+
 static int run_build(const struct store *store, const char *agent, struct err *err)
 {
-	json_t *manifest;
-	int r;
+	json_t *manifest = NULL;
+	int r = agent ? build_layer(store, agent, &manifest, err)
+		      : base_build(store, &manifest, err);
 
-	if (agent)
-		r = err_set(err, ENOSYS, "layers");
-	else
-		r = base_build(store, &manifest, err);
 	if (r == 0)
 		report_result(manifest);
 	return r;

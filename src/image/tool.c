@@ -19,7 +19,7 @@
 #include "common/text.h"
 #include "image/userns.h"
 
-enum { MAX_LINE = 4096, EXIT_NO_PROGRAM = 127 };
+enum { MAX_LINE = 4096, MAX_LOG = 64 << 20, EXIT_NO_PROGRAM = 127 };
 
 /* What is kept of the output for the message of a failure. */
 struct verdict {
@@ -83,6 +83,7 @@ static void take_lines(const struct tool *tool, struct verdict *verdict, struct 
 static void read_output(const struct tool *tool, struct verdict *verdict, int fd)
 {
 	cleanup_buf struct buf buf;
+	size_t logged = 0;
 	ssize_t n;
 
 	buf_init(&buf, MAX_LINE);
@@ -92,7 +93,7 @@ static void read_output(const struct tool *tool, struct verdict *verdict, int fd
 		n = buf_read(&buf, fd, MAX_LINE);
 		if (n <= 0)
 			break;
-		if (tool->log_fd >= 0)
+		if (tool->log_fd >= 0 && (logged += (size_t)n) <= MAX_LOG)
 			io_write_full(tool->log_fd, buf_head(&buf) + before, (size_t)n);
 		take_lines(tool, verdict, &buf, false);
 	}
