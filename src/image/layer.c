@@ -56,6 +56,15 @@ static void on_npm_line(void *arg, const char *line)
 		report_step("fetch", line, 0, 0);
 }
 
+/* Node.js brings its own list of authorities; npm is to trust those that this machine trusts. */
+static void trust_system_authorities(void)
+{
+	static const char bundle[] = "/etc/ssl/certs/ca-certificates.crt";
+
+	if (access(bundle, R_OK) == 0)
+		setenv("NODE_EXTRA_CA_CERTS", bundle, 0);
+}
+
 static int fetch(struct layer *layer, struct err *err)
 {
 	const char *const argv[] = { "npm", "install", "--ignore-scripts", "--omit=dev",
@@ -71,6 +80,7 @@ static int fetch(struct layer *layer, struct err *err)
 	if (r < 0)
 		return err_errno(err, -r, "create %s", layer->directory);
 	report_step("fetch", text, 0, 0);
+	trust_system_authorities();
 	return tool_run(&tool, err);
 }
 
