@@ -20,6 +20,18 @@
 	X(IMAGE_AFTER_CURRENT, "image.after-current")                                              \
 	X(IMAGE_BEFORE_REMOVE, "image.before-remove")                                              \
 	X(IMAGE_AFTER_REMOVE, "image.after-remove")                                                \
+	X(KEEPER_BEFORE_SPAWN_VSOCK, "keeper.before-spawn-vsock")                                  \
+	X(KEEPER_AFTER_SPAWN_VSOCK, "keeper.after-spawn-vsock")                                    \
+	X(KEEPER_BEFORE_SPAWN_SHARE, "keeper.before-spawn-share")                                  \
+	X(KEEPER_AFTER_SPAWN_SHARE, "keeper.after-spawn-share")                                    \
+	X(KEEPER_BEFORE_SPAWN_VMM, "keeper.before-spawn-vmm")                                      \
+	X(KEEPER_AFTER_SPAWN_VMM, "keeper.after-spawn-vmm")                                        \
+	X(KEEPER_BEFORE_RUNNING, "keeper.before-running")                                          \
+	X(KEEPER_AFTER_RUNNING, "keeper.after-running")                                            \
+	X(KEEPER_BEFORE_STOPPING, "keeper.before-stopping")                                        \
+	X(KEEPER_AFTER_STOPPING, "keeper.after-stopping")                                          \
+	X(KEEPER_BEFORE_GONE, "keeper.before-gone")                                                \
+	X(KEEPER_AFTER_GONE, "keeper.after-gone")                                                  \
 	X(REPLACE_BEFORE_RENAME, "replace.before-rename")                                          \
 	X(REPLACE_AFTER_RENAME, "replace.after-rename")                                            \
 	X(SCHEMA_BEFORE_COMMIT, "schema.before-commit")                                            \

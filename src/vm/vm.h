@@ -62,17 +62,28 @@ enum vm_event {
 	VM_EVENT_RESET = 2,    /* the guest asked for a reset */
 	VM_EVENT_PANIC = 4,
 	VM_EVENT_BROKEN = 8,   /* the control channel broke or spoke nonsense */
+	VM_EVENT_DISK_FULL = 16, /* the host has no room for a block: paused, see vm_resume() */
 };
 
+/* Begins what takes a while and needs nothing to be known yet. Call it first of all. */
+void vm_prepare(void);
+
+/*
+ * Starts a monitor. Takes no descriptor of the configuration: they stay the caller's and may be
+ * closed once this returns. Disks are opened here; of two monitors, one gets a writable disk.
+ */
 int vm_start(const struct vm_config *config, struct vm *ret_vm, struct err *err);
 
-/* Reads what the monitor says; never blocks. Returns a set of enum vm_event. */
+/*
+ * Reads what the monitor says; never blocks. Returns a set of enum vm_event. After the pidfd has
+ * become readable, one more call finds what the monitor said last.
+ */
 unsigned vm_handle_events(struct vm *vm);
 
 int vm_pause(struct vm *vm);
 int vm_resume(struct vm *vm);
 
-/* Ends the monitor at once. Does not wait; the pidfd tells. */
+/* Ends the monitor at once. Does not wait; the pidfd tells. vm_finish() frees what is left of it. */
 void vm_kill(struct vm *vm);
 void vm_finish(struct vm *vm);
 
