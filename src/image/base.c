@@ -334,6 +334,8 @@ int base_build(const struct store *store, json_t **ret_manifest, struct err *err
 	r = builder_open(store, NULL, NEED_MIB, &builder, ret_manifest, err);
 	if (r == 0) {
 		r = build(&builder, &mirror, ret_manifest, err);
+		if (r < 0)
+			builder_hint(&builder, err);
 		builder_close(&builder);
 	}
 	mirror_finish(&mirror);

@@ -73,6 +73,11 @@ static bool is_built(const struct store *store, const char *agent, const char *b
 	return true;
 }
 
+static void report_waiting(void)
+{
+	report_step("wait", "wait for another build", 0, 0);
+}
+
 int builder_open(const struct store *store, const char *agent, unsigned need_mib,
 	struct builder *ret_builder, json_t **ret_manifest, struct err *err)
 {
@@ -84,7 +89,8 @@ int builder_open(const struct store *store, const char *agent, unsigned need_mib
 	if (r < 0)
 		return r;
 	report_step("prepare", "prepare", 0, 0);
-	r = publish_open(store->own, userns_remove_tree, &waited, &builder.publish, err);
+	r = publish_open(store->own, userns_remove_tree, report_waiting, &waited,
+		&builder.publish, err);
 	if (r < 0)
 		return r;
 	builder.root = paths_join(builder.publish.scratch, "root");
@@ -114,6 +120,12 @@ void builder_close(struct builder *builder)
 	free(builder->work);
 	free(builder->image);
 	publish_close(&builder->publish);
+}
+
+void builder_hint(const struct builder *builder, struct err *err)
+{
+	if (err && !err->hint)
+		err_hint(err, "%s/build.log has all that was said", builder->publish.root);
 }
 
 int builder_write(struct builder *builder, const char *path, unsigned mode, const char *content,

@@ -42,6 +42,9 @@ int builder_finish(struct builder *builder, const char *name, const char *agent,
 /* Removes the scratch directory and drops the lock. */
 void builder_close(struct builder *builder);
 
+/* An error that says nothing better to do points to the log. */
+void builder_hint(const struct builder *builder, struct err *err);
+
 /* Writes a file of the tree, with its missing directories. `path` is below the root. */
 int builder_write(struct builder *builder, const char *path, unsigned mode, const char *content,
 	struct err *err);

@@ -294,8 +294,10 @@ int layer_build(const struct store *store, const struct agent *agent, json_t **r
 	layer.directory = paths_join(layer.builder.root, layer.inside + 1);
 	layer.tmp = paths_join(layer.builder.work, "tmp");
 	r = build(&layer, ret_manifest, err);
-	if (r < 0)
+	if (r < 0) {
 		err_wrap(err, "%s", agent->name);
+		builder_hint(&layer.builder, err);
+	}
 	builder_close(&layer.builder);
 	return r;
 }

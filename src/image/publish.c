@@ -35,22 +35,29 @@ static bool is_empty(int dirfd, const char *name)
 	return entries <= 2;
 }
 
-static int take_lock(int root_fd, bool *ret_waited, int *ret_fd)
+/* -EWOULDBLOCK if a builder has the lock and `wait` is NULL; it is called before waiting. */
+static int take_lock(int root_fd, void (*wait)(void), bool *ret_waited, int *ret_fd)
 {
 	cleanup_close int fd = openat(root_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	bool held;
 
 	if (fd < 0)
 		return -errno;
-	*ret_waited = flock(fd, LOCK_EX | LOCK_NB) < 0;
-	while (*ret_waited && flock(fd, LOCK_EX) < 0)
+	held = flock(fd, LOCK_EX | LOCK_NB) < 0;
+	if (held && (errno != EWOULDBLOCK || !wait))
+		return -errno;
+	if (held)
+		wait();
+	while (held && flock(fd, LOCK_EX) < 0)
 		if (errno != EINTR)
 			return -errno;
+	*ret_waited = held;
 	*ret_fd = take_fd(&fd);
 	return 0;
 }
 
 int publish_open(const char *root, int (*clear)(int dirfd, const char *name, struct err *err),
-	bool *ret_waited, struct publish *ret_publish, struct err *err)
+	void (*wait)(void), bool *ret_waited, struct publish *ret_publish, struct err *err)
 {
 	cleanup_close int root_fd = -1;
 	cleanup_close int lock_fd = -1;
@@ -59,7 +66,7 @@ int publish_open(const char *root, int (*clear)(int dirfd, const char *name, str
 
 	if (r == 0) {
 		root_fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		r = root_fd < 0 ? -errno : take_lock(root_fd, &waited, &lock_fd);
+		r = root_fd < 0 ? -errno : take_lock(root_fd, wait, &waited, &lock_fd);
 	}
 	if (r < 0)
 		return err_errno(err, -r, "image store %s", root);
@@ -191,8 +198,13 @@ int publish_remove(const char *root, const char *agent, const char *digest, stru
 	cleanup_close int kind_fd = -1;
 	cleanup_free char *grave = xasprintf("tmp/%s", digest);
 	bool waited;
-	int r = root_fd < 0 ? -errno : take_lock(root_fd, &waited, &lock_fd);
+	int r = root_fd < 0 ? -errno : take_lock(root_fd, NULL, &waited, &lock_fd);
 
+	if (r == -EWOULDBLOCK) {
+		err_set(err, EBUSY, "an image is being built");
+		err_hint(err, "try again when that is done");
+		return -EBUSY;
+	}
 	if (r == 0 && mkdirat(root_fd, "tmp", 0700) < 0 && errno != EEXIST)
 		r = -errno;
 	if (r == 0)

@@ -21,12 +21,12 @@ struct publish {
 };
 
 /*
- * Creates the store where it is missing, takes its lock and clears tmp/. *ret_waited tells that
- * another builder held the lock. `clear` empties a directory whose files may belong to the user's
+ * Creates the store where it is missing, takes its lock and clears tmp/. Where another builder holds
+ * the lock, `wait` is called before it is waited for, and *ret_waited is true. `clear` empties a directory whose files may belong to the user's
  * subordinate ids; NULL: io_remove_tree() will do.
  */
 int publish_open(const char *root, int (*clear)(int dirfd, const char *name, struct err *err),
-	bool *ret_waited, struct publish *ret_publish, struct err *err);
+	void (*wait)(void), bool *ret_waited, struct publish *ret_publish, struct err *err);
 
 /* Drops the lock. The scratch directory is left to publish_clear() or the next builder. */
 void publish_close(struct publish *publish);
@@ -38,7 +38,7 @@ void publish_close(struct publish *publish);
 int publish_commit(struct publish *publish, const char *name, const char *agent,
 	const char *digest, struct err *err);
 
-/* Removes an image; takes the lock itself. */
+/* Removes an image. Takes the lock itself; -EBUSY while somebody builds. */
 int publish_remove(const char *root, const char *agent, const char *digest, struct err *err);
 
 #endif

@@ -56,7 +56,7 @@ void store_images_free(struct store_image *images, size_t count);
 
 /*
  * Removes an image of the user's own store, base or layer. The caller knows that no sandbox needs
- * it. After a crash it is either still there or gone. Waits for a running build.
+ * it. After a crash it is either still there or gone. -EBUSY while an image is being built.
  */
 int store_remove(const struct store *store, const char *digest, struct err *err);
 

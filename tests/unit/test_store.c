@@ -58,7 +58,7 @@ static void build(const char *root, const char *agent, const char *digest, bool 
 	struct publish publish;
 	bool waited;
 
-	assert_int_equal(publish_open(root, NULL, &waited, &publish, NULL), 0);
+	assert_int_equal(publish_open(root, NULL, NULL, &waited, &publish, NULL), 0);
 	assert_false(waited);
 	image = paths_join(publish.scratch, "image");
 	file = paths_join(image, "base.erofs");
@@ -200,12 +200,22 @@ static void hold_lock(int ready_fd)
 	bool waited;
 
 	alarm(20);
-	if (publish_open(store.own, NULL, &waited, &publish, NULL) < 0 || waited ||
+	if (publish_open(store.own, NULL, NULL, &waited, &publish, NULL) < 0 || waited ||
 		write(ready_fd, "x", 1) != 1)
 		_exit(1);
 	while (!is_waiting(getppid()))
 		sched_yield();
 	_exit(0);
+}
+
+static bool told;
+
+static void on_wait(void)
+{
+	cleanup_err struct err err = ERR_INIT;
+
+	told = true;
+	assert_int_equal(store_remove(&store, ONE, &err), -EBUSY);
 }
 
 static void test_lock(void **state)
@@ -216,13 +226,14 @@ static void test_lock(void **state)
 	char byte;
 	pid_t pid;
 
+	build(store.own, NULL, ONE, true);
 	assert_int_equal(pipe(fds), 0);
 	pid = fork();
 	if (pid == 0)
 		hold_lock(fds[1]);
 	assert_int_equal(read(fds[0], &byte, 1), 1);
-	assert_int_equal(publish_open(store.own, NULL, &waited, &publish, NULL), 0);
-	assert_true(waited);
+	assert_int_equal(publish_open(store.own, NULL, on_wait, &waited, &publish, NULL), 0);
+	assert_true(waited && told);
 	publish_close(&publish);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
