@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Runs one session between descriptors of this process and the guest.
+ *
+ * Theory of operation. One poll loop over the guest's stream, our input, our two outputs and a
+ * signalfd. Back pressure goes both ways: while something waits to be written to an output, no
+ * further frame is taken from the stream, and the guest stops; input is read only as far as the
+ * guest gave credit. Outputs belong to others and stay blocking, so each is written only when
+ * poll() says so, and a pipe or terminal by no more than PIPE_BUF, which then cannot block.
+ *
+ * The end: the guest's last frame (then what is pending is still written out), the end of the
+ * stream, the detach keys, a signal that asks us to go, or an output that nobody reads.
+ *
+ * Signals. With a terminal the person's keys go to the guest as bytes; TERM, HUP, INT and QUIT sent
+ * to us mean "leave", and TSTP restores the terminal before it stops us. Without one INT, TERM, HUP
+ * and QUIT are forwarded to the program; the third of a kind leaves, so that a program that ignores
+ * them cannot keep a person waiting.
+ */
+#include "cli/session_loop.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#if __has_include("cli/filter.h")
+#include "cli/filter.h"
+#else
+struct filter {
+	char unused;
+};
+#define filter_init(a, b, c) ((void)0)
+#define filter_feed(f, b, n, out) buf_append(out, b, n)
+#define filter_reset_sequence() ""
+#endif
+#include "cli/terminal.h"
+#include "common/cleanup.h"
+#include "common/escape.h"
+#include "common/io.h"
+
+enum {
+	MOST_PENDING = 1 << 20, /* one frame, grown by the filter, fits several times */
+	PATIENCE = 3,
+	WATCHED = 5,
+};
+
+/* One of our outputs with what waits to be written to it. */
+struct sink {
+	int fd;
+	size_t chunk;
+	bool filtered;
+	struct filter filter;
+	struct buf pending;
+};
+
+struct loop {
+	struct session_client *client;
+	const struct session_io *io;
+	struct detach_keys keys;
+	struct sink output, errors;
+	struct buf typed; /* what the detach keys let through of one read */
+	int fd;
+	int signals;
+	bool input_open;
+	bool over;
+	int asked[3]; /* INT, QUIT, TERM and HUP: how often */
+	struct session_outcome outcome;
+};
+
+void session_io_pass_from_environment(struct session_io *io)
+{
+	const char *pass = getenv("SBX_TERMINAL_PASS");
+
+	io->pass_title = pass && strstr(pass, "title");
+	io->pass_clipboard = pass && strstr(pass, "clipboard");
+}
+
+static void sink_init(struct sink *sink, int fd, const struct session_io *io)
+{
+	struct stat st;
+
+	*sink = (struct sink){ .fd = fd, .chunk = PIPE_BUF };
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		sink->chunk = MOST_PENDING;
+	sink->filtered = isatty(fd);
+	filter_init(&sink->filter, io->pass_title, io->pass_clipboard);
+	buf_init(&sink->pending, MOST_PENDING);
+}
+
+static void finish(struct loop *loop, enum session_end end, int status)
+{
+	loop->outcome.end = end;
+	loop->outcome.status = status;
+	loop->over = true;
+}
+
+static void keep_text(struct loop *loop, const struct session_event *event)
+{
+	size_t length = event->length < 200 ? event->length : 200;
+	cleanup_free char *text = escape_bytes((const char *)event->bytes, length);
+	size_t n = strnlen(text, sizeof(loop->outcome.text) - 1);
+
+	memcpy(loop->outcome.text, text, n);
+	loop->outcome.text[n] = '\0';
+}
+
+static void put_output(struct sink *sink, const struct session_event *event)
+{
+	if (sink->filtered)
+		filter_feed(&sink->filter, event->bytes, event->length, &sink->pending);
+	else
+		buf_append(&sink->pending, event->bytes, event->length);
+}
+
+static void take_event(struct loop *loop, const struct session_event *event)
+{
+	switch (event->kind) {
+	case SESSION_EVENT_STARTED:
+		loop->outcome.started = true;
+		loop->outcome.attached = event->value & SESSION_STARTED_ATTACHED;
+		break;
+	case SESSION_EVENT_OUTPUT:
+	case SESSION_EVENT_TEXT:
+		put_output(&loop->output, event);
+		break;
+	case SESSION_EVENT_ERRORS:
+		put_output(&loop->errors, event);
+		break;
+	case SESSION_EVENT_ENTRY:
+		break;
+	case SESSION_EVENT_EXIT:
+		finish(loop, SESSION_END_EXIT, event->value > 255 ? 255 : (int)event->value);
+		break;
+	case SESSION_EVENT_ERROR:
+		keep_text(loop, event);
+		finish(loop, SESSION_END_REFUSED, (int)(event->value & 0xfff));
+		break;
+	case SESSION_EVENT_DETACHED:
+		keep_text(loop, event);
+		finish(loop, SESSION_END_DETACHED, 0);
+		break;
+	}
+}
+
+static bool is_pending(const struct loop *loop)
+{
+	return buf_length(&loop->output.pending) || buf_length(&loop->errors.pending);
+}
+
+/* Takes frames as long as nothing waits to be written. */
+static void take_events(struct loop *loop)
+{
+	while (!loop->over && !is_pending(loop)) {
+		struct session_event event;
+		int r = session_client_next(loop->client, &event);
+
+		if (r == 0)
+			return;
+		if (r < 0)
+			finish(loop, SESSION_END_BROKEN, 0);
+		else
+			take_event(loop, &event);
+	}
+}
+
+/* Writes what the output takes now. An output that nobody reads ends the session. */
+static void drain(struct loop *loop, struct sink *sink)
+{
+	size_t length = buf_length(&sink->pending);
+	ssize_t n;
+
+	if (length > sink->chunk)
+		length = sink->chunk;
+	n = write(sink->fd, buf_head(&sink->pending), length);
+	if (n >= 0) {
+		buf_consume(&sink->pending, (size_t)n);
+	} else if (errno != EINTR && errno != EAGAIN) {
+		buf_consume(&sink->pending, buf_length(&sink->pending));
+		finish(loop, SESSION_END_LEFT, 128 + SIGPIPE);
+	}
+}
+
+static void receive(struct loop *loop)
+{
+	ssize_t n = buf_read(&loop->client->in, loop->fd, SESSION_HEADER + SESSION_MAX_PAYLOAD);
+
+	if (n == -EAGAIN || n == -EINTR)
+		return;
+	take_events(loop);
+	/* Frames may still lie behind output that waits; the end counts when they are used up. */
+	if (n <= 0 && n != -ENOBUFS && !loop->over && !is_pending(loop))
+		finish(loop, SESSION_END_BROKEN, 0);
+}
+
+/* `count` bytes were read into `bytes`: through the detach keys, then to the guest. */
+static void send_typed(struct loop *loop, const unsigned char *bytes, size_t count)
+{
+	bool leave = detach_keys_feed(&loop->keys, bytes, count, &loop->typed);
+
+	if (buf_length(&loop->typed))
+		session_client_input(loop->client, buf_head(&loop->typed), buf_length(&loop->typed));
+	buf_consume(&loop->typed, buf_length(&loop->typed));
+	if (leave) {
+		session_client_detach(loop->client);
+		finish(loop, SESSION_END_DETACHED, 0);
+	}
+}
+
+static size_t input_room(const struct loop *loop)
+{
+	size_t room = session_client_input_room(loop->client);
+	size_t held = loop->keys.held_length;
+
+	return room > held ? room - held : 0;
+}
+
+static void read_input(struct loop *loop)
+{
+	unsigned char bytes[32768];
+	size_t room = input_room(loop);
+	ssize_t n = read(loop->io->input, bytes, room < sizeof(bytes) ? room : sizeof(bytes));
+
+	if (n < 0 && (errno == EINTR || errno == EAGAIN))
+		return;
+	if (n > 0) {
+		if (loop->io->tty)
+			send_typed(loop, bytes, (size_t)n);
+		else
+			session_client_input(loop->client, bytes, (size_t)n);
+		return;
+	}
+	loop->input_open = false;
+	if (loop->io->tty)
+		finish(loop, SESSION_END_LEFT, 128 + SIGHUP); /* the terminal is gone */
+	else
+		session_client_input(loop->client, NULL, 0);
+}
+
+static void send_pending(struct loop *loop)
+{
+	ssize_t n = buf_write(&loop->client->out, loop->fd);
+
+	/* The guest's last words may lie in the stream although it takes nothing any more. */
+	if (n < 0 && n != -EAGAIN && n != -EINTR)
+		buf_consume(&loop->client->out, buf_length(&loop->client->out));
+}
+
+static void send_window(struct loop *loop)
+{
+	uint16_t rows, columns;
+
+	if (terminal_size(loop->io->output, &rows, &columns))
+		session_client_window(loop->client, rows, columns);
+}
+
+/* Stops like any program would, with the terminal as the shell wants it. */
+static void stop_and_continue(struct loop *loop, struct err *err)
+{
+	terminal_restore();
+	raise(SIGSTOP);
+	if (terminal_raw(loop->io->input, err) < 0)
+		finish(loop, SESSION_END_LEFT, 1);
+	send_window(loop);
+}
+
+static void forward(struct loop *loop, int number)
+{
+	int *count = &loop->asked[number == SIGINT ? 0 : number == SIGQUIT ? 1 : 2];
+
+	if (++*count >= PATIENCE)
+		finish(loop, SESSION_END_LEFT, 128 + number);
+	else
+		session_client_signal(loop->client, number);
+}
+
+static void take_signal(struct loop *loop, struct err *err)
+{
+	struct signalfd_siginfo info;
+	int number;
+
+	if (read(loop->signals, &info, sizeof(info)) != sizeof(info))
+		return;
+	number = (int)info.ssi_signo;
+	if (number == SIGWINCH)
+		send_window(loop);
+	else if (number == SIGTSTP)
+		stop_and_continue(loop, err);
+	else if (loop->io->tty)
+		finish(loop, SESSION_END_LEFT, 128 + number);
+	else
+		forward(loop, number);
+}
+
+static void watch(struct pollfd *poller, int fd, short events)
+{
+	*poller = (struct pollfd){ .fd = events ? fd : -1, .events = events };
+}
+
+static bool wait(struct loop *loop, struct err *err)
+{
+	struct pollfd p[WATCHED];
+	struct session_client *client = loop->client;
+	bool pending = is_pending(loop);
+	bool reads = loop->input_open && !loop->over && input_room(loop) > 0;
+	int stream = (pending || loop->over ? 0 : POLLIN) | (buf_length(&client->out) ? POLLOUT : 0);
+
+	watch(&p[0], loop->fd, (short)stream);
+	watch(&p[1], loop->io->input, reads ? POLLIN : 0);
+	watch(&p[2], loop->output.fd, buf_length(&loop->output.pending) ? POLLOUT : 0);
+	watch(&p[3], loop->errors.fd, buf_length(&loop->errors.pending) ? POLLOUT : 0);
+	watch(&p[4], loop->signals, POLLIN);
+	if (poll(p, WATCHED, -1) < 0)
+		return errno == EINTR;
+	if (p[4].revents)
+		take_signal(loop, err);
+	if (p[2].revents)
+		drain(loop, &loop->output);
+	if (p[3].revents)
+		drain(loop, &loop->errors);
+	if (p[1].revents && !loop->over)
+		read_input(loop);
+	if (p[0].revents & POLLOUT || (p[0].revents && buf_length(&client->out)))
+		send_pending(loop);
+	if (p[0].revents & (POLLIN | POLLHUP | POLLERR) && !pending && !loop->over)
+		receive(loop);
+	take_events(loop);
+	return true;
+}
+
+/* The detach frame is a courtesy: a client that just goes leaves a persistent session as well. */
+static int run(struct loop *loop, struct err *err)
+{
+	take_events(loop);
+	while (!loop->over || is_pending(loop)) {
+		if (loop->over && loop->outcome.end == SESSION_END_LEFT)
+			break;
+		if (!wait(loop, err))
+			return err_errno(err, errno, "wait for the session");
+	}
+	if (buf_length(&loop->client->out))
+		send_pending(loop);
+	return 0;
+}
+
+static int take_signals(const struct session_io *io, sigset_t *ret_old)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGQUIT);
+	if (io->tty) {
+		sigaddset(&set, SIGWINCH);
+		sigaddset(&set, SIGTSTP);
+	}
+	sigprocmask(SIG_BLOCK, &set, ret_old);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static void reset_terminal(const struct session_io *io)
+{
+	const char *sequence = filter_reset_sequence();
+
+	if (isatty(io->output))
+		io_write_full(io->output, sequence, strlen(sequence));
+}
+
+int session_loop(struct session_client *client, int fd, const struct session_io *io,
+	struct session_outcome *ret, struct err *err)
+{
+	struct loop loop = { .client = client, .io = io, .keys = io->keys, .fd = fd };
+	cleanup_close int signals = -1;
+	sigset_t old;
+	int r = 0;
+
+	signal(SIGPIPE, SIG_IGN);
+	signals = take_signals(io, &old);
+	loop.signals = signals;
+	loop.input_open = io->input >= 0;
+	sink_init(&loop.output, io->output, io);
+	sink_init(&loop.errors, io->errors, io);
+	buf_init(&loop.typed, SESSION_MAX_PAYLOAD + DETACH_MOST_HELD);
+	if (io->tty && io->input >= 0)
+		r = terminal_raw(io->input, err);
+	if (r == 0)
+		r = run(&loop, err);
+	if (io->tty)
+		reset_terminal(io);
+	terminal_restore();
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	buf_finish(&loop.output.pending);
+	buf_finish(&loop.errors.pending);
+	buf_finish(&loop.typed);
+	if (r == 0)
+		*ret = loop.outcome;
+	return r;
+}
