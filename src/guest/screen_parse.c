@@ -6,8 +6,8 @@
  * is handled at once and moves the state; nothing is looked up ahead, so the pieces in which the
  * bytes come make no difference. Within ESC and CSI sequences the C0 controls still act, CAN and
  * SUB abandon the sequence and ESC begins a new one. Text is UTF-8; a malformed sequence shows as
- * U+FFFD for each maximal part (Unicode 3.9). C1 controls, raw or as U+0080-U+009F, are not acted
- * on: no program that speaks UTF-8 needs them.
+ * U+FFFD for each maximal part (Unicode 3.9), a raw C1 control too. Encoded as U+0080-U+009F they
+ * are not acted on: no program that speaks UTF-8 needs them, and the client drops them.
  *
  * Bounds: SCREEN_PARAMETERS numbers of 16 bits and SCREEN_RAW bytes per sequence; one with more is
  * skipped. Strings are skipped as they come and never stored.
@@ -126,8 +126,7 @@ static void on_ground(struct screen *screen, uint8_t byte)
 		return;
 	}
 	if (byte < 0xc2 || byte > 0xf4) {
-		if (byte >= 0xa0)
-			screen_put(screen, REPLACEMENT);
+		screen_put(screen, REPLACEMENT);
 		return;
 	}
 	parser->left = byte >= 0xf0 ? 3 : byte >= 0xe0 ? 2 : 1;

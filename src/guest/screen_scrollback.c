@@ -124,17 +124,21 @@ void screen_scrollback_push(struct screen *screen, const struct screen_row *row)
 	record.used = (uint16_t)used;
 	make_room(screen, sizeof(record) + record.length);
 	buf_append(&screen->scrollback, &record, sizeof(record));
-	buf_append(&screen->scrollback, buf_head(&line), record.length);
+	if (record.length > 0)
+		buf_append(&screen->scrollback, buf_head(&line), record.length);
 	screen->scrollback_lines++;
 }
 
 int screen_scrollback_draw(const struct screen *screen, struct buf *out)
 {
-	const unsigned char *p = buf_head(&screen->scrollback);
-	const unsigned char *end = p + buf_length(&screen->scrollback);
+	size_t left = buf_length(&screen->scrollback);
+	const unsigned char *p;
 	int r = 0;
 
-	while (r == 0 && p < end) {
+	if (left == 0)
+		return 0;
+	p = buf_head(&screen->scrollback);
+	while (r == 0 && left > 0) {
 		struct record record;
 
 		memcpy(&record, p, sizeof(record));
@@ -144,6 +148,7 @@ int screen_scrollback_draw(const struct screen *screen, struct buf *out)
 						 record.columns == screen->columns,
 				(unsigned)(record.columns - record.used), out);
 		p += sizeof(record) + record.length;
+		left -= sizeof(record) + record.length;
 	}
 	return r;
 }
