@@ -181,7 +181,7 @@ int agents_require(const struct agents *agents, const char *name, const struct a
 	struct err *err)
 {
 	const struct agent *agent = agents_find(agents, name);
-	cleanup_buf struct buf names;
+	cleanup_buf struct buf names = { 0 };
 
 	if (agent) {
 		*ret_agent = agent;
@@ -213,14 +213,14 @@ static int load_one(struct agents *agents, const char *directory, const char *fi
 	cleanup_free char *path = paths_join(directory, file);
 	cleanup_free char *name = xstrndup(file, strlen(file) - strlen(ending));
 	cleanup_free char *text = NULL;
-	struct agent *agent;
+	struct agent *agent = NULL;
 	size_t length;
 	int r = io_read_file(AT_FDCWD, path, MAX_DEFINITION, &text, &length);
 
 	if (r < 0)
 		return err_errno(err, -r, "read %s", path);
 	r = agent_parse(text, length, name, &agent, err);
-	if (r < 0)
+	if (r < 0 || !agent)
 		return r;
 	r = check_unique(agents, agent, err);
 	if (r < 0) {

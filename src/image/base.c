@@ -46,6 +46,16 @@ struct progress {
 	unsigned done;
 };
 
+/* "0 upgraded, 59 newly installed, …": the number that ends at `end`. */
+static unsigned number_before(const char *line, const char *end)
+{
+	const char *start = end;
+
+	while (start > line && start[-1] >= '0' && start[-1] <= '9')
+		start--;
+	return (unsigned)strtoul(start, NULL, 10);
+}
+
 static void on_line(void *arg, const char *line)
 {
 	struct progress *progress = arg;
@@ -53,10 +63,7 @@ static void on_line(void *arg, const char *line)
 	cleanup_free char *text = NULL;
 
 	if (installed) {
-		unsigned upgraded, packages;
-
-		if (sscanf(line, "%u upgraded, %u newly", &upgraded, &packages) == 2)
-			*progress = (struct progress){ .packages = packages };
+		*progress = (struct progress){ .packages = number_before(line, installed) };
 	} else if (text_has_prefix(line, "Unpacking ") || text_has_prefix(line, "Setting up ")) {
 		progress->done++;
 	} else if (text_has_prefix(line, "Get:") && progress->packages == 0) {
@@ -97,7 +104,7 @@ static void add_argument(struct arguments *arguments, char *owned)
 
 static char *join_packages(void)
 {
-	cleanup_buf struct buf buf;
+	cleanup_buf struct buf buf = { 0 };
 
 	buf_init(&buf, MAX_TEXT);
 	buf_append_string(&buf, "--include=");
@@ -217,7 +224,7 @@ static int write_release(struct builder *builder, const char *release, struct er
 static int write_files(struct builder *builder, const struct mirror *mirror, struct err *err)
 {
 	cleanup_free char *sources = mirror_image_sources(mirror, RECIPE_SUITE);
-	cleanup_buf struct buf dpkg;
+	cleanup_buf struct buf dpkg = { 0 };
 	int r = 0;
 
 	for (const char *const *path = recipe_remove; r == 0 && *path; path++) {

@@ -59,7 +59,7 @@ static int hash_file(const char *path, unsigned char hash[EVP_MAX_MD_SIZE])
 
 int erofs_sha256(const char *path, char ret_hex[65], struct err *err)
 {
-	unsigned char hash[EVP_MAX_MD_SIZE];
+	unsigned char hash[EVP_MAX_MD_SIZE] = { 0 };
 	int r = hash_file(path, hash);
 
 	if (r < 0)

@@ -93,7 +93,7 @@ static char *find_in_notes(const unsigned char *notes, size_t length)
 			return NULL;
 		if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 &&
 			memcmp(notes + name, "GNU", 4) == 0) {
-			cleanup_buf struct buf hex;
+			cleanup_buf struct buf hex = { 0 };
 
 			buf_init(&hex, 256);
 			for (size_t i = 0; i < note.n_descsz; i++)

@@ -24,7 +24,7 @@ static int build_layer(const struct store *store, const char *name, json_t **ret
 	struct err *err)
 {
 	cleanup_agents struct agents agents = { 0 };
-	const struct agent *agent;
+	const struct agent *agent = NULL;
 	int r = agents_load(&agents, err);
 
 	if (r == 0)

@@ -137,7 +137,7 @@ int mirror_find(struct mirror *ret_mirror, struct err *err)
 char *mirror_build_sources(const struct mirror *mirror, const char *suite)
 {
 	static const char form[] = "deb [signed-by=" KEYRING "] %s %s%s main\n";
-	cleanup_buf struct buf buf;
+	cleanup_buf struct buf buf = { 0 };
 
 	buf_init(&buf, MAX_SOURCES);
 	buf_appendf(&buf, form, mirror->main, suite, "");
@@ -171,7 +171,7 @@ static void append_stanza(struct buf *buf, const char *uri, const char *suite, c
 
 char *mirror_image_sources(const struct mirror *mirror, const char *suite)
 {
-	cleanup_buf struct buf buf;
+	cleanup_buf struct buf buf = { 0 };
 
 	buf_init(&buf, MAX_SOURCES);
 	append_stanza(&buf, mirror->main, suite, "");

@@ -199,7 +199,7 @@ int modules_write_cpio(const char *directory, const char *const *wanted, const c
 
 	if (r == 0)
 		r = io_read_file(AT_FDCWD, builtin_path, MAX_INDEX, &builtin, &length);
-	if (r < 0)
+	if (r < 0 || !dep || !builtin)
 		return err_errno(err, -r, "read the module lists in %s", directory);
 	r = modules_resolve(dep, builtin, wanted, &modules, err);
 	if (r < 0)

@@ -61,7 +61,7 @@ int publish_open(const char *root, int (*clear)(int dirfd, const char *name, str
 {
 	cleanup_close int root_fd = -1;
 	cleanup_close int lock_fd = -1;
-	bool waited;
+	bool waited = false;
 	int r = paths_mkdirs(root, 0700);
 
 	if (r == 0) {

@@ -96,6 +96,22 @@ static void collect_argv(const struct sandboxed *run, const char *limit, char **
 	argv[n] = NULL;
 }
 
+/* What the command sees of the host; returns how many binds there are. */
+static size_t collect_binds(const struct sandboxed *run, const char *prefix,
+	struct confine_bind *binds)
+{
+	const struct confine_bind own[] = {
+		{ run->directory, run->target, CONFINE_WRITABLE | CONFINE_EXECUTABLE },
+		{ run->tmp, "/tmp", CONFINE_WRITABLE | CONFINE_EXECUTABLE },
+		{ prefix, NULL, 0 },
+	};
+	size_t own_count = prefix ? 3 : 2;
+
+	memcpy(binds, system_binds, sizeof(system_binds));
+	memcpy(binds + SYSTEM_BINDS, own, own_count * sizeof(*own));
+	return SYSTEM_BINDS + own_count;
+}
+
 static int spawn(const struct sandboxed *run, int output_fd, uid_t uid, pid_t *ret_pid,
 	struct err *err)
 {
@@ -116,7 +132,6 @@ static int spawn(const struct sandboxed *run, int output_fd, uid_t uid, pid_t *r
 		.argv = argv,
 		.envp = envp,
 		.binds = binds,
-		.bind_count = SYSTEM_BINDS,
 		.files = &passwd,
 		.file_count = 1,
 		.stdout_fd = output_fd,
@@ -135,13 +150,7 @@ static int spawn(const struct sandboxed *run, int output_fd, uid_t uid, pid_t *r
 		return err_errno(err, -r, "memfd");
 	passwd.fd = passwd_fd;
 	collect_argv(run, limit, argv);
-	memcpy(binds, system_binds, sizeof(system_binds));
-	if (prefix)
-		binds[spec.bind_count++] = (struct confine_bind){ prefix, NULL, 0 };
-	binds[spec.bind_count++] = (struct confine_bind){ run->directory, run->target,
-		CONFINE_WRITABLE | CONFINE_EXECUTABLE };
-	binds[spec.bind_count++] = (struct confine_bind){ run->tmp, "/tmp",
-		CONFINE_WRITABLE | CONFINE_EXECUTABLE };
+	spec.bind_count = collect_binds(run, prefix, binds);
 	return confine_spawn(&spec, ret_pid, &pidfd, err);
 }
 
@@ -152,7 +161,7 @@ int sandboxed_run(const struct sandboxed *run, struct err *err)
 	cleanup_close int write_fd = -1;
 	uid_t uid = confine_unused_uid("sbx-image");
 	int fds[2];
-	pid_t pid;
+	pid_t pid = 0;
 	int r = give(run, uid, uid, err);
 	int back;
 

@@ -231,8 +231,8 @@ static void free_names(char **names, size_t count)
 static void list_kind(const struct store *store, bool system, const char *agent, struct list *list)
 {
 	cleanup_free char *dir = kind_dir(system ? store->system : store->own, agent);
-	char **digests;
-	size_t count;
+	char **digests = NULL;
+	size_t count = 0;
 
 	if (read_names(dir, store_digest_is_valid, &digests, &count) < 0)
 		return;
@@ -252,8 +252,8 @@ int store_list(const struct store *store, struct store_image **ret_images, size_
 	for (int system = 0; system < 2; system++) {
 		const char *root = system ? store->system : store->own;
 		cleanup_free char *agents = paths_join(root, "agents");
-		char **names;
-		size_t count;
+		char **names = NULL;
+		size_t count = 0;
 
 		list_kind(store, system, NULL, &list);
 		if (read_names(agents, store_agent_is_valid, &names, &count) < 0)

@@ -82,7 +82,7 @@ static void take_lines(const struct tool *tool, struct verdict *verdict, struct 
 
 static void read_output(const struct tool *tool, struct verdict *verdict, int fd)
 {
-	cleanup_buf struct buf buf;
+	cleanup_buf struct buf buf = { 0 };
 	size_t logged = 0;
 	ssize_t n;
 
@@ -188,7 +188,7 @@ int tool_run(const struct tool *tool, struct err *err)
 	cleanup_close int write_fd = -1;
 	struct child child = { .tool = tool };
 	int fds[2];
-	pid_t pid;
+	pid_t pid = 0;
 	int r;
 
 	if (pipe2(fds, O_CLOEXEC) < 0)

@@ -39,8 +39,6 @@ enum {
 	CHILD_FAILED = 255,
 };
 
-extern char **environ;
-
 /* One line "OWNER:START:COUNT"; changes it. */
 static int parse_line(char *line, const char *user, uid_t uid, unsigned *ret_start)
 {
@@ -286,7 +284,7 @@ static int remove_main(void *arg)
 int userns_remove_tree(int dirfd, const char *name, struct err *err)
 {
 	struct remove_arg arg = { .dirfd = dirfd, .name = name };
-	pid_t pid;
+	pid_t pid = 0;
 	int r = userns_spawn(remove_main, &arg, &pid, err);
 
 	if (r < 0)
@@ -304,7 +302,7 @@ static int check_main(void *arg)
 
 int userns_check(struct err *err)
 {
-	pid_t pid;
+	pid_t pid = 0;
 	int r = userns_spawn(check_main, NULL, &pid, err);
 
 	if (r < 0)

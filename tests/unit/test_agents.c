@@ -96,6 +96,8 @@ static void test_repository(void **state)
 		assert_non_null(agents_find(&agents, names[i]));
 	assert_ptr_equal(agents_find(&agents, "claude-code"), agents_find(&agents, "claude"));
 	assert_null(agents_find(&agents, "shell")->package);
+	assert_int_equal(agents_require(&agents, "claude", &agent, &err), 0);
+	assert_string_equal(agent->command, "claude");
 	assert_int_equal(agents_require(&agents, "clade", &agent, &err), -ENOENT);
 	assert_non_null(strstr(err.hint, "claude, codex"));
 }

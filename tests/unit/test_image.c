@@ -25,19 +25,21 @@
 #include "image/tool.h"
 #include "image/userns.h"
 
-/* A bzImage of 4 KiB with a payload of `magic` at 3 sectors and 16 bytes. */
+static const size_t payload_offset = 3 * 512 + 16;
+
+/* A bzImage of 4 KiB with a payload of `magic`. */
 static void make_bzimage(unsigned char *image, const char *magic, size_t magic_length)
 {
 	memset(image, 0, 4096);
-	memcpy(image + 0x202, "HdrS", 4);
+	memcpy(image + 0x202, (const char[]){ 'H', 'd', 'r', 'S' }, 4);
 	image[0x206] = 0x0f;
 	image[0x207] = 0x02;
 	image[0x1f1] = 2;
 	image[0x248] = 16;
 	image[0x24c] = 100;
-	memcpy(image + 3 * 512 + 16, magic, magic_length);
-	image[3 * 512 + 16 + 96] = 0x34;
-	image[3 * 512 + 16 + 97] = 0x12;
+	memcpy(image + payload_offset, magic, magic_length);
+	image[payload_offset + 96] = 0x34;
+	image[payload_offset + 97] = 0x12;
 }
 
 static void test_payload(void **state)
@@ -63,7 +65,7 @@ static void test_payload(void **state)
 		if (!forms[i].tool)
 			continue;
 		assert_string_equal(payload.command[0], forms[i].tool);
-		assert_int_equal(payload.offset, 3 * 512 + 16);
+		assert_int_equal(payload.offset, payload_offset);
 		assert_int_equal(payload.unpacked, strcmp(forms[i].tool, "gzip") ? 0x1234 : 0);
 	}
 }
@@ -74,7 +76,7 @@ static void test_payload_bounds(void **state)
 	struct kernel_payload payload;
 
 	make_bzimage(image, "\x28\xb5\x2f\xfd", 4);
-	for (size_t length = 0; length < 3 * 512 + 16 + 100; length++)
+	for (size_t length = 0; length < payload_offset + 100; length++)
 		assert_int_equal(kernel_find_payload(image, length, &payload), -EINVAL);
 	memset(image + 0x248, 0xff, 8);
 	assert_int_equal(kernel_find_payload(image, sizeof(image), &payload), -EINVAL);
@@ -85,7 +87,7 @@ static void test_payload_bounds(void **state)
 
 static void test_build_id(void **state)
 {
-	struct {
+	struct sample {
 		Elf64_Ehdr header;
 		Elf64_Phdr segment;
 		Elf64_Nhdr xen;
@@ -106,7 +108,7 @@ static void test_build_id(void **state)
 	cleanup_free char *id = kernel_build_id((unsigned char *)&elf, sizeof(elf));
 
 	assert_string_equal(id, "deadbeef");
-	for (size_t length = 0; length < (size_t)((char *)&elf.id - (char *)&elf) + 4; length++)
+	for (size_t length = 0; length < offsetof(struct sample, id) + 4; length++)
 		assert_null(kernel_build_id((unsigned char *)&elf, length));
 	elf.gnu.n_descsz = 0xffffffff;
 	assert_null(kernel_build_id((unsigned char *)&elf, sizeof(elf)));

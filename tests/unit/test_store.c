@@ -26,7 +26,7 @@ static struct store store;
 
 static int set_up(void **state)
 {
-	strcpy(directory + strlen(directory) - 6, "XXXXXX");
+	memset(directory + strlen(directory) - 6, 'X', 6);
 	if (!mkdtemp(directory))
 		return -1;
 	store.own = paths_join(directory, "own");
