@@ -33,42 +33,48 @@ static uint64_t caps_set(const int *list)
 	return set;
 }
 
-static int caps_drop_bounding(uint64_t kept)
+/* All of them, kept ones as well: the bounding set is about what a program file could add. */
+static int caps_drop_bounding(void)
 {
 	for (int cap = 0; cap < 64; cap++) {
 		int present = prctl(PR_CAPBSET_READ, cap, 0, 0, 0);
 
 		if (present < 0)
 			break; /* beyond the last one this kernel knows */
-		if (present && !(kept >> cap & 1) && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
+		if (present && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
 			return -errno;
 	}
 	return 0;
 }
 
-static int caps_apply(uint64_t kept)
+static int caps_apply(uint64_t held, uint64_t inheritable)
 {
-	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct data[2];
 
 	for (int i = 0; i < 2; i++) {
-		data[i].permitted = (uint32_t)(kept >> (32 * i));
+		data[i].permitted = (uint32_t)(held >> (32 * i));
 		data[i].effective = data[i].permitted;
-		data[i].inheritable = data[i].permitted;
+		data[i].inheritable = (uint32_t)(inheritable >> (32 * i));
 	}
 	return syscall(SYS_capset, &header, data) < 0 ? -errno : 0;
 }
 
-/* The ambient set is what carries a kept capability over exec. */
+/*
+ * The ambient set is what carries a kept capability over exec. It has to be inheritable, which is
+ * possible only while it is in the bounding set; emptying that takes CAP_SETPCAP. Hence the order.
+ */
 int caps_drop(const int *kept)
 {
-	int r = caps_drop_bounding(caps_set(kept));
+	uint64_t set = caps_set(kept);
+	int r = caps_apply(set | UINT64_C(1) << CAP_SETPCAP, set);
 
-	if (r < 0)
-		return r;
-	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
-		return -errno;
-	r = caps_apply(caps_set(kept));
+	if (r == 0)
+		r = caps_drop_bounding();
+	if (r == 0)
+		r = caps_apply(set, set);
+	if (r == 0 && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
+		r = -errno;
 	for (; r == 0 && kept && *kept >= 0; kept++)
 		if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, *kept, 0, 0) < 0)
 			r = -errno;

@@ -31,19 +31,19 @@ struct setting {
 };
 
 static const struct setting settings[] = {
-	{"/proc/sys/kernel/unprivileged_userns_clone", 0, 0,
+	{ "/proc/sys/kernel/unprivileged_userns_clone", 0, 0,
 		"sudo sysctl -w kernel.unprivileged_userns_clone=1 (and into /etc/sysctl.d/ to "
 		"keep "
 		"it)",
-		true},
-	{"/proc/sys/user/max_user_namespaces", 0, 15,
+		true },
+	{ "/proc/sys/user/max_user_namespaces", 0, 15,
 		"sudo sysctl -w user.max_user_namespaces=10000 (and into /etc/sysctl.d/ to keep "
 		"it)",
-		false},
-	{"/proc/sys/kernel/apparmor_restrict_unprivileged_userns", 1, 1,
+		false },
+	{ "/proc/sys/kernel/apparmor_restrict_unprivileged_userns", 1, 1,
 		"sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0 (and into "
 		"/etc/sysctl.d/ to keep it)",
-		true},
+		true },
 };
 
 static int read_number(const char *path, unsigned long *ret_value)

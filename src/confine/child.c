@@ -26,7 +26,7 @@ static void child_fail(const struct confine_child *child, enum confine_step step
 static void child_fail(
 	const struct confine_child *child, enum confine_step step, int index, int code)
 {
-	struct confine_report report = {.step = step, .index = index, .code = -code};
+	struct confine_report report = { .step = step, .index = index, .code = -code };
 	ssize_t n = write(child->report_fd, &report, sizeof(report));
 
 	_exit(n < 0 ? 126 : 127);
@@ -44,7 +44,7 @@ static void child_step(const struct confine_child *child, enum confine_step step
  */
 static int die_with_parent(const struct confine_child *child)
 {
-	struct pollfd parent = {.fd = child->parent_fd, .events = POLLIN};
+	struct pollfd parent = { .fd = child->parent_fd, .events = POLLIN };
 
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
 		return -errno;
@@ -72,7 +72,7 @@ static int wait_for_go(const struct confine_child *child)
  */
 static int reset_signals(void)
 {
-	struct sigaction action = {.sa_handler = SIG_DFL};
+	struct sigaction action = { .sa_handler = SIG_DFL };
 	sigset_t none;
 
 	for (int number = 1; number < NSIG; number++)
@@ -128,7 +128,7 @@ static int place_fds(struct confine_child *child, int null_fd)
 /* No core files: they would hold guest memory. Descriptors up to what the caller may have. */
 static int set_limits(void)
 {
-	struct rlimit limit = {0, 0};
+	struct rlimit limit = { 0, 0 };
 
 	if (setrlimit(RLIMIT_CORE, &limit) < 0 || getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return -errno;
@@ -150,6 +150,8 @@ static void child_mounts(struct confine_child *child)
 		child_fail(child, CONFINE_STEP_FILE, index, r);
 	if (child->spec->mount_proc)
 		child_step(child, CONFINE_STEP_PROC, mounts_proc(root));
+	else if (child->spec->mount_own_fds)
+		child_step(child, CONFINE_STEP_PROC, mounts_own_fds(root));
 	child_step(child, CONFINE_STEP_PIVOT, mounts_pivot(root));
 }
 
@@ -174,7 +176,7 @@ static int child_as_caller(struct confine_child *child)
 void child_run(struct confine_child *child)
 {
 	const struct confine_spec *spec = child->spec;
-	static char *const no_environment[] = {NULL};
+	static char *const no_environment[] = { NULL };
 	int null_fd = child_as_caller(child);
 
 	umask(022);

@@ -68,9 +68,10 @@ struct confine_spec {
 	bool as_caller; /* started by root: stay the caller (the file server) */
 	uid_t root_uid; /* otherwise, started by root: run as this unused uid/gid */
 	gid_t root_gid;
-	gid_t extra_gid;   /* supplementary group kept when root starts it (kvm); 0: none */
-	bool keep_network; /* stay in the caller's network namespace */
-	bool mount_proc;   /* a /proc of the new pid namespace: processes only, no /proc/sys */
+	gid_t extra_gid;    /* supplementary group kept when root starts it (kvm); 0: none */
+	bool keep_network;  /* stay in the caller's network namespace */
+	bool mount_proc;    /* a /proc of the new pid namespace: processes only, no /proc/sys */
+	bool mount_own_fds; /* else of /proc only /proc/self/fd: files reopened by their number */
 	const int *capabilities; /* kept, in the namespace only; -1 ends; NULL: none */
 	/*
 	 * Called last in the child, before exec: further seccomp filters (confine/filter.h). The

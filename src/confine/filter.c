@@ -40,7 +40,7 @@ int filter_compile(scmp_filter_ctx context, struct filter *ret_filter, struct er
 
 int filter_install(const struct filter *filter)
 {
-	struct sock_fprog program = {.len = filter->count, .filter = filter->instructions};
+	struct sock_fprog program = { .len = filter->count, .filter = filter->instructions };
 
 	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0)
 		return -errno;

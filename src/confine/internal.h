@@ -78,6 +78,7 @@ int mounts_root(const struct confine_child *child, int *ret_root);
 int mounts_attach(const struct confine_child *child, int root, int *ret_index);
 int mounts_files(const struct confine_child *child, int root, int *ret_index);
 int mounts_proc(int root);
+int mounts_own_fds(int root);
 int mounts_pivot(int root);
 
 /* caps.c */

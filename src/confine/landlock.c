@@ -49,7 +49,7 @@ static uint64_t access_handled(long abi)
 static int allow_paths(int ruleset, const int *fds, size_t count, uint64_t access, struct err *err)
 {
 	for (size_t i = 0; i < count; i++) {
-		struct landlock_path_beneath_attr rule = {.parent_fd = fds[i]};
+		struct landlock_path_beneath_attr rule = { .parent_fd = fds[i] };
 		struct stat st;
 
 		if (fstat(fds[i], &st) < 0)
@@ -65,7 +65,7 @@ static int allow_paths(int ruleset, const int *fds, size_t count, uint64_t acces
 int confine_landlock(const int *writable, size_t writable_count, const int *readonly,
 	size_t readonly_count, struct err *err)
 {
-	struct landlock_ruleset_attr attr = {0};
+	struct landlock_ruleset_attr attr = { 0 };
 	cleanup_close int ruleset = -1;
 	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 	int r;

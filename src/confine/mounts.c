@@ -23,7 +23,7 @@
 
 static int restrict_mount(int tree, uint64_t attributes, bool recursive)
 {
-	struct mount_attr attr = {.attr_set = attributes};
+	struct mount_attr attr = { .attr_set = attributes };
 	unsigned flags = AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0);
 
 	return mount_setattr(tree, "", flags, &attr, sizeof(attr)) < 0 ? -errno : 0;
@@ -253,7 +253,10 @@ int mounts_files(const struct confine_child *child, int root, int *ret_index)
 	return 0;
 }
 
-/* Processes only: no /proc/sys, no view of the machine. */
+/*
+ * Processes only. More would be a hole: who is uid 0 outside, even without any capability, may
+ * write to /proc/sys/kernel/core_pattern.
+ */
 int mounts_proc(int root)
 {
 	unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
@@ -263,6 +266,34 @@ int mounts_proc(int root)
 	if (fchdir(root) < 0 || mount("proc", "proc", "proc", flags, "subset=pid") < 0)
 		return -errno;
 	return 0;
+}
+
+/*
+ * /proc is there for a moment, to take the directory out of it. It is the program's as well, since
+ * that will be process 1 as this child is.
+ */
+int mounts_own_fds(int root)
+{
+	const uint64_t attributes =
+		MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+	int r = mounts_proc(root);
+	int tree;
+
+	if (r < 0)
+		return r;
+	tree = open_tree(root, "proc/1/fd", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	if (tree < 0)
+		return -errno;
+	r = restrict_mount(tree, attributes, false);
+	if (r == 0 && umount2("proc", MNT_DETACH) < 0)
+		r = -errno;
+	if (r == 0 &&
+		((mkdirat(root, "proc/self", 0555) < 0 && errno != EEXIST) ||
+			mkdirat(root, "proc/self/fd", 0555) < 0 ||
+			move_mount(tree, "", root, "proc/self/fd", MOVE_MOUNT_F_EMPTY_PATH) < 0))
+		r = -errno;
+	close(tree);
+	return r;
 }
 
 /*

@@ -13,63 +13,20 @@
  * and mounts (in a namespace of its own it would hold all capabilities again, and with them most
  * of the kernel's attack surface), the caller's keyrings, other processes, and the kernel itself.
  */
-static const char *const refused[] = {
-	"acct",
-	"add_key",
-	"bpf",
-	"delete_module",
-	"fanotify_init",
-	"finit_module",
-	"fsconfig",
-	"fsmount",
-	"fsopen",
-	"fspick",
-	"init_module",
-	"io_uring_enter",
-	"io_uring_register",
-	"io_uring_setup",
-	"ioperm",
-	"iopl",
-	"kcmp",
-	"kexec_file_load",
-	"kexec_load",
-	"keyctl",
-	"lookup_dcookie",
-	"mount",
-	"mount_setattr",
-	"move_mount",
-	"open_by_handle_at",
-	"open_tree",
-	"perf_event_open",
-	"pivot_root",
-	"process_madvise",
-	"process_vm_readv",
-	"process_vm_writev",
-	"ptrace",
-	"quotactl",
-	"quotactl_fd",
-	"reboot",
-	"request_key",
-	"setns",
-	"swapoff",
-	"swapon",
-	"syslog",
-	"umount2",
-	"unshare",
-	"userfaultfd",
-};
+static const char *const refused[] = { "acct", "add_key", "bpf", "delete_module", "fanotify_init",
+	"finit_module", "fsconfig", "fsmount", "fsopen", "fspick", "init_module", "io_uring_enter",
+	"io_uring_register", "io_uring_setup", "ioperm", "iopl", "kcmp", "kexec_file_load",
+	"kexec_load", "keyctl", "lookup_dcookie", "mount", "mount_setattr", "move_mount",
+	"open_by_handle_at", "open_tree", "perf_event_open", "pivot_root", "process_madvise",
+	"process_vm_readv", "process_vm_writev", "ptrace", "quotactl", "quotactl_fd", "reboot",
+	"request_key", "setns", "swapoff", "swapon", "syslog", "umount2", "userfaultfd" };
 
-/* CLONE_NEW* of clone(2); NEWTIME shares its bit with the exit signal and works with clone3 only.
- */
-static const unsigned long namespaces[] = {
-	CLONE_NEWUSER,
-	CLONE_NEWNS,
-	CLONE_NEWPID,
-	CLONE_NEWNET,
-	CLONE_NEWIPC,
-	CLONE_NEWUTS,
-	CLONE_NEWCGROUP,
-};
+/* Of clone and unshare; their other flags (threads, a working directory each) are harmless. */
+static const unsigned long namespaces[] = { CLONE_NEWUSER, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWNET,
+	CLONE_NEWIPC, CLONE_NEWUTS, CLONE_NEWCGROUP };
+
+/* CLONE_NEWTIME lies within clone's exit signal: it exists for unshare and clone3 alone. */
+enum { NEWTIME = 0x80 };
 
 static int refuse_calls(scmp_filter_ctx context)
 {
@@ -86,16 +43,24 @@ static int refuse_calls(scmp_filter_ctx context)
 	return 0;
 }
 
+static int refuse_flag(scmp_filter_ctx context, int call, unsigned long flag)
+{
+	return seccomp_rule_add(
+		context, SCMP_ACT_ERRNO(EPERM), call, 1, SCMP_A0(SCMP_CMP_MASKED_EQ, flag, flag));
+}
+
 /* A filter cannot look into clone3's structure: ENOSYS makes libc use clone. */
 static int refuse_namespaces(scmp_filter_ctx context)
 {
 	int number = seccomp_syscall_resolve_name("clone3");
 	int r = number < 0 ? 0 : seccomp_rule_add(context, SCMP_ACT_ERRNO(ENOSYS), number, 0);
 
-	for (size_t i = 0; r == 0 && i < sizeof(namespaces) / sizeof(namespaces[0]); i++)
-		r = seccomp_rule_add(context, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
-			SCMP_A0(SCMP_CMP_MASKED_EQ, namespaces[i], namespaces[i]));
-	return r;
+	for (size_t i = 0; r == 0 && i < sizeof(namespaces) / sizeof(namespaces[0]); i++) {
+		r = refuse_flag(context, SCMP_SYS(clone), namespaces[i]);
+		if (r == 0)
+			r = refuse_flag(context, SCMP_SYS(unshare), namespaces[i]);
+	}
+	return r == 0 ? refuse_flag(context, SCMP_SYS(unshare), NEWTIME) : r;
 }
 
 int seccomp_base_filter(struct filter *ret_filter, struct err *err)

@@ -11,9 +11,10 @@
  *	says go			   →	resets signals, new session, host name
  *	reads the report		opens the sources of the binds (as the caller)
  *	  .				becomes the program's user and group
- *	  .				builds the root directory, switches to it, lets go of the
- *old one .				limits, capabilities, death signal again, descriptors .
- *no_new_privs, filters, before_exec end of file		   ←	exec
+ *	  .				builds the root directory, switches to it, lets go of the old one
+ *	  .				limits, capabilities, death signal again, descriptors
+ *	  .				no_new_privs, filters, before_exec
+ *	end of file		   ←	exec
  *
  * The report is a close-on-exec pipe: end of file is success, a record names the step that failed
  * and why. A failed child is reaped here, so nothing is left of it; its mounts and namespaces go
@@ -225,7 +226,7 @@ static int spawn_run(struct spawn *spawn, struct err *err)
 int confine_spawn(const struct confine_spec *spec, pid_t *ret_pid, int *ret_pidfd, struct err *err)
 {
 	cleanup_spawn struct spawn spawn = {
-		.child = {.spec = spec, .go_fd = -1, .report_fd = -1, .parent_fd = -1},
+		.child = { .spec = spec, .go_fd = -1, .report_fd = -1, .parent_fd = -1 },
 		.go_fd = -1,
 		.report_fd = -1,
 		.pidfd = -1,
