@@ -34,9 +34,10 @@ static inline size_t buf_room(const struct buf *buf)
 	return buf->maximum - buf_length(buf);
 }
 
+/* The first byte; NULL as long as nothing was ever appended. */
 static inline unsigned char *buf_head(const struct buf *buf)
 {
-	return buf->data + buf->start;
+	return buf->data ? buf->data + buf->start : NULL;
 }
 
 /* Appends bytes. Returns 0, or -ENOBUFS with nothing appended. */

@@ -103,12 +103,13 @@ int session_put_field(struct buf *request, uint16_t tag, const void *bytes, size
 int session_next_field(const unsigned char *bytes, size_t length, size_t *offset,
 	struct session_field *ret)
 {
-	const unsigned char *field = bytes + *offset;
 	size_t left = length - *offset;
+	const unsigned char *field;
 	uint32_t size;
 
 	if (left == 0)
 		return 0;
+	field = bytes + *offset;
 	if (left < FIELD_HEADER || session_get_u16(field + 2) != 0)
 		return -EPROTO;
 	size = session_get_u32(field + 4);
