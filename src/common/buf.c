@@ -62,10 +62,13 @@ void buf_commit(struct buf *buf, size_t length)
 
 int buf_append(struct buf *buf, const void *bytes, size_t length)
 {
-	void *room = buf_reserve(buf, length);
+	void *room;
 
+	if (length == 0)
+		return 0;
+	room = buf_reserve(buf, length);
 	if (!room)
-		return length ? -ENOBUFS : 0;
+		return -ENOBUFS;
 	memcpy(room, bytes, length);
 	buf_commit(buf, length);
 	return 0;
