@@ -5,16 +5,16 @@
  * One clone3() makes the child in all its namespaces at once. It is then still the caller, with no
  * right outside and all rights inside. From there on each step gives something up:
  *
- *	parent				child
- *	clone3			   →	dies with the parent from now on
- *	writes the id maps		waits
- *	says go			   →	resets signals, new session, host name
- *	reads the report		opens the sources of the binds (as the caller)
- *	  .				becomes the program's user and group
- *	  .				builds the root directory, switches to it, lets go of the old one
- *	  .				limits, capabilities, death signal again, descriptors
- *	  .				no_new_privs, filters, before_exec
- *	end of file		   ←	exec
+ *   parent                  child
+ *   clone3              ->  dies with the parent from now on
+ *   writes the id maps      waits
+ *   says go             ->  resets signals, new session, host name
+ *   reads the report        opens the sources of the binds (as the caller)
+ *     .                     becomes the program's user and group
+ *     .                     builds the root directory, switches to it, drops the old one
+ *     .                     limits, capabilities, death signal again, descriptors
+ *     .                     no_new_privs, filters, before_exec
+ *   end of file         <-  exec
  *
  * The report is a close-on-exec pipe: end of file is success, a record names the step that failed
  * and why. A failed child is reaped here, so nothing is left of it; its mounts and namespaces go

@@ -4,19 +4,20 @@
  * -------------------
  * The server is the distribution's virtiofsd, which wants to be root: it switches to the ids the
  * guest names before it creates a file, and passes changes of owner on. Here it runs in a user
- * namespace that knows one user, the caller, under the number 1000, with no capability but those
- * that it needs to change its root directory and then give both up. So that it works all the same,
- * a filter makes the calls that change ids or owners *succeed without doing anything*: everything
- * it makes belongs to the caller, and can do no more than the caller could, less his capabilities
- * when he is root. virtiofsd adds its own allow-list of system calls on top; of two filters'
- * verdicts the stricter one counts, and "return 0 without the call" is stricter than "allow".
+ * namespace that knows one user, the caller, under the number 1000, and serves without any
+ * capability. So that it works all the same, a filter makes the calls that change ids or owners
+ * *succeed without doing anything*: everything it makes belongs to the caller, and it can do no
+ * more than the caller could, less his capabilities when he is root. virtiofsd adds its own
+ * allow-list of system calls on top; of two filters' verdicts the stricter one counts, and "return
+ * 0 without the call" is stricter than "allow".
  *
  * The set-user-id bit is refused: a guest would make programs that run as the caller for any other
  * user of the host who can reach the workspace.
  *
- * Its root directory holds libraries, itself and the path, at /share. A read-only share is
- * read-only by its mount, which nothing inside can change. It changes its root to /share before the
- * first guest byte, so `..` and absolute symbolic links end there, whatever the guest does to it.
+ * Its root directory holds libraries, itself and the path, at /share; nothing of /proc but its own
+ * descriptors. A read-only share is read-only by its mount, which nothing inside can change. QEMU's
+ * virtiofsd changes its root to /share before the first guest byte. The one written in Rust does
+ * that for root only; a guest that took it over would find libraries beside the share.
  *
  * virtiofsd takes a *listening* socket. One with a name could be reached by others, so it is made
  * in the server's own empty network namespace, after the namespace exists and before the program
@@ -73,8 +74,8 @@ static const char *const arguments_rust[] = {
 	"--fd=3",
 	"--thread-pool-size=0",
 	"--rlimit-nofile=0",
-	"--shared-dir=" SHARE_DIR,
-	"--sandbox=chroot",
+	("--shared-dir=" SHARE_DIR),
+	"--sandbox=none",
 	"--cache=auto",
 	"--log-level=error",
 	"--inode-file-handles=never",
@@ -82,13 +83,17 @@ static const char *const arguments_rust[] = {
 	NULL,
 };
 
+/* What QEMU's needs to change its root directory and to drop both; it serves with none. */
+static const int capabilities_c[] = { CAP_SYS_CHROOT, CAP_SETPCAP, -1 };
+
 static const struct server {
 	const char *program;
 	const char *const *arguments;
+	const int *capabilities;
 } servers[] = {
-	{ "/usr/libexec/virtiofsd", arguments_rust }, /* Debian 13, Fedora */
-	{ "/usr/lib/virtiofsd", arguments_rust },     /* Arch */
-	{ "/usr/lib/qemu/virtiofsd", arguments_c },   /* Debian 12: QEMU's own, in C */
+	{ "/usr/libexec/virtiofsd", arguments_rust, NULL },	    /* Debian 13, Fedora */
+	{ "/usr/lib/virtiofsd", arguments_rust, NULL },		    /* Arch */
+	{ "/usr/lib/qemu/virtiofsd", arguments_c, capabilities_c }, /* Debian 12: QEMU's, in C */
 };
 
 static const struct server *find_server(void)
@@ -210,7 +215,6 @@ static int spawn_server(const struct share_spec *spec, const struct server *serv
 	struct filter *filter, int channel, pid_t *ret_pid, int *ret_pidfd, struct err *err)
 {
 	cleanup_close int limit_fd = memfd_create("file-max", MFD_CLOEXEC);
-	static const int capabilities[] = { CAP_SYS_CHROOT, CAP_SETPCAP, -1 };
 	const unsigned share_flags = CONFINE_RECURSIVE | CONFINE_NO_SYMLINKS;
 	const struct confine_bind binds[] = {
 		{ server->program, SHARE_PROGRAM, 0 },
@@ -221,9 +225,11 @@ static int spawn_server(const struct share_spec *spec, const struct server *serv
 		{ "/etc/ld.so.cache", NULL, CONFINE_OPTIONAL },
 		{ spec->path, SHARE_DIR, share_flags | (spec->readonly ? 0 : CONFINE_WRITABLE) },
 	};
-	/* QEMU's virtiofsd wants to know the limit of all files, even when told to leave its own.
-	 */
-	const struct confine_file limit = { "/proc/sys/fs/file-max", limit_fd };
+	/* They want to know these limits even when told to leave their own alone. */
+	const struct confine_file limits[] = {
+		{ "/proc/sys/fs/file-max", limit_fd }, /* QEMU's */
+		{ "/proc/sys/fs/nr_open", limit_fd },  /* the other */
+	};
 	const struct confine_spec confine = {
 		.program = SHARE_PROGRAM,
 		.argv = (char *const *)server->arguments,
@@ -236,10 +242,10 @@ static int spawn_server(const struct share_spec *spec, const struct server *serv
 		.inside_uid = AGENT_ID,
 		.inside_gid = AGENT_ID,
 		.as_caller = true,
-		.files = &limit,
-		.file_count = 1,
+		.files = limits,
+		.file_count = sizeof(limits) / sizeof(limits[0]),
 		.mount_own_fds = true,
-		.capabilities = capabilities,
+		.capabilities = server->capabilities,
 		.before_exec = prepare_server,
 		.arg = filter,
 	};

@@ -26,6 +26,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+static int number(const char *text)
+{
+	return (int)strtol(text, NULL, 10);
+}
+
 static bool attack_read(const char *path)
 {
 	char byte;
@@ -44,7 +49,7 @@ static bool attack_write(const char *path)
 
 static bool attack_write_fd(const char *fd)
 {
-	return write(atoi(fd), "x", 1) == 1;
+	return write(number(fd), "x", 1) == 1;
 }
 
 static bool attack_list(const char *path)
@@ -70,7 +75,7 @@ static bool attack_tcp(const char *port)
 {
 	struct sockaddr_in address = {
 		.sin_family = AF_INET,
-		.sin_port = htons((unsigned short)atoi(port)),
+		.sin_port = htons((unsigned short)number(port)),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
 	};
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -80,7 +85,7 @@ static bool attack_tcp(const char *port)
 
 static bool attack_abstract(const char *name)
 {
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	socklen_t length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(name));
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 
@@ -90,12 +95,12 @@ static bool attack_abstract(const char *name)
 
 static bool attack_signal(const char *pid)
 {
-	return kill((pid_t)atoi(pid), 0) == 0;
+	return kill((pid_t)number(pid), 0) == 0;
 }
 
 static bool attack_ptrace(const char *pid)
 {
-	return ptrace(PTRACE_SEIZE, (pid_t)atoi(pid), 0, 0) == 0;
+	return ptrace(PTRACE_SEIZE, (pid_t)number(pid), 0, 0) == 0;
 }
 
 static bool attack_mount(const char *path)
@@ -129,7 +134,7 @@ static bool attack_userns_clone(const char *unused)
 
 static bool attack_userns_clone3(const char *unused)
 {
-	unsigned long args[8] = {CLONE_NEWUSER, 0, 0, 0, SIGCHLD};
+	unsigned long args[8] = { CLONE_NEWUSER, 0, 0, 0, SIGCHLD };
 	pid_t pid = (pid_t)syscall(SYS_clone3, args, sizeof(args));
 
 	if (pid == 0)
@@ -169,7 +174,7 @@ static bool attack_chroot(const char *path)
 
 static bool attack_setuid(const char *uid)
 {
-	return setuid((uid_t)atoi(uid)) == 0;
+	return setuid((uid_t)number(uid)) == 0;
 }
 
 static bool attack_core(const char *unused)
@@ -213,32 +218,32 @@ static const struct attack {
 	const char *name;
 	bool (*run)(const char *argument);
 } attacks[] = {
-	{"read", attack_read},
-	{"write", attack_write},
-	{"write-fd", attack_write_fd},
-	{"list", attack_list},
-	{"execute", attack_execute},
-	{"fds", attack_fds},
-	{"tcp", attack_tcp},
-	{"abstract", attack_abstract},
-	{"signal", attack_signal},
-	{"ptrace", attack_ptrace},
-	{"mount", attack_mount},
-	{"remount", attack_remount},
-	{"umount", attack_umount},
-	{"userns", attack_userns},
-	{"userns-clone", attack_userns_clone},
-	{"userns-clone3", attack_userns_clone3},
-	{"device", attack_device},
-	{"keyring", attack_keyring},
-	{"capability", attack_capability},
-	{"chroot", attack_chroot},
-	{"setuid", attack_setuid},
-	{"core", attack_core},
-	{"privileges", attack_privileges},
-	{"host-name", attack_host_name},
-	{"environment", attack_environment},
-	{"survive", attack_survive},
+	{ "read", attack_read },
+	{ "write", attack_write },
+	{ "write-fd", attack_write_fd },
+	{ "list", attack_list },
+	{ "execute", attack_execute },
+	{ "fds", attack_fds },
+	{ "tcp", attack_tcp },
+	{ "abstract", attack_abstract },
+	{ "signal", attack_signal },
+	{ "ptrace", attack_ptrace },
+	{ "mount", attack_mount },
+	{ "remount", attack_remount },
+	{ "umount", attack_umount },
+	{ "userns", attack_userns },
+	{ "userns-clone", attack_userns_clone },
+	{ "userns-clone3", attack_userns_clone3 },
+	{ "device", attack_device },
+	{ "keyring", attack_keyring },
+	{ "capability", attack_capability },
+	{ "chroot", attack_chroot },
+	{ "setuid", attack_setuid },
+	{ "core", attack_core },
+	{ "privileges", attack_privileges },
+	{ "host-name", attack_host_name },
+	{ "environment", attack_environment },
+	{ "survive", attack_survive },
 };
 
 int main(int argc, char **argv)

@@ -30,6 +30,11 @@ static const struct user {
 	unsigned bit;
 } users[] = { { "root", 0, ROOT }, { "other", 33, OTHER }, { "agent", 1000, AGENT } };
 
+static int number(const char *text)
+{
+	return (int)strtol(text, NULL, 10);
+}
+
 /* Each returns 0 or an errno value. "%" in a path stands for the user's name. */
 static int do_create(const char *path, const char *unused)
 {
@@ -125,7 +130,7 @@ static int do_chmod(const char *path, const char *mode)
 
 static int do_chown(const char *path, const char *id)
 {
-	return lchown(path, (uid_t)atoi(id), (gid_t)atoi(id)) == 0 ? 0 : errno;
+	return lchown(path, (uid_t)number(id), (gid_t)number(id)) == 0 ? 0 : errno;
 }
 
 static int do_owner(const char *path, const char *id)
@@ -134,22 +139,22 @@ static int do_owner(const char *path, const char *id)
 
 	if (lstat(path, &st) < 0)
 		return errno;
-	return st.st_uid == (uid_t)atoi(id) && st.st_gid == (gid_t)atoi(id) ? 0 : EBADMSG;
+	return st.st_uid == (uid_t)number(id) && st.st_gid == (gid_t)number(id) ? 0 : EBADMSG;
 }
 
 static int do_truncate(const char *path, const char *length)
 {
-	return truncate(path, atoi(length)) == 0 ? 0 : errno;
+	return truncate(path, number(length)) == 0 ? 0 : errno;
 }
 
 static int do_times(const char *path, const char *seconds)
 {
-	struct timespec times[2] = { { .tv_sec = atoi(seconds) }, { .tv_sec = atoi(seconds) } };
+	struct timespec times[2] = { { .tv_sec = number(seconds) }, { .tv_sec = number(seconds) } };
 	struct stat st;
 
 	if (utimensat(AT_FDCWD, path, times, 0) < 0 || stat(path, &st) < 0)
 		return errno;
-	return st.st_mtime == atoi(seconds) ? 0 : EBADMSG;
+	return st.st_mtime == number(seconds) ? 0 : EBADMSG;
 }
 
 static int do_stat(const char *path, const char *unused)
