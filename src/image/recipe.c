@@ -72,7 +72,10 @@ const struct recipe_file recipe_files[] = {
 		"break-system-packages = true\n"
 		"disable-pip-version-check = true\n" },
 	{ "etc/profile.d/sbx.sh", 0644,
-		"PATH=\"$HOME/.local/bin:$PATH\"\n"
+		"case :$PATH: in\n"
+		"*:\"$HOME/.local/bin\":*) ;;\n"
+		"*) PATH=\"$HOME/.local/bin:$PATH\" ;;\n"
+		"esac\n"
 		"export PATH LANG=\"${LANG:-C.UTF-8}\"\n" },
 	{ NULL, 0, NULL },
 };
