@@ -115,7 +115,7 @@ struct screen_parser {
 	uint8_t prefix;		/* CSI: one of <=>? or 0 */
 	uint8_t intermediate;	/* the last of 0x20-0x2f, or 0 */
 	bool many_intermediates;
-	uint8_t string;		/* what began the string: ] P X ^ _ */
+	uint8_t string;		/* what began the string: ] P X ^ _ k */
 	uint8_t count;		/* parameters so far, the open one included */
 	uint16_t parameters[SCREEN_PARAMETERS]; /* a missing one is 0 */
 	uint32_t sub;		/* bit i: parameter i was introduced by a colon */

@@ -14,6 +14,8 @@
  */
 #include "guest/screen_internal.h"
 
+#include <string.h>
+
 enum { BEL = 0x07, CAN = 0x18, SUB = 0x1a, ESC = 0x1b, REPLACEMENT = 0xfffd };
 
 static void keep_raw(struct screen_parser *parser, uint8_t byte)
@@ -49,7 +51,7 @@ static void keep_intermediate(struct screen_parser *parser, uint8_t byte)
 
 static bool is_string_start(uint8_t byte)
 {
-	return byte == ']' || byte == 'P' || byte == 'X' || byte == '^' || byte == '_';
+	return byte != 0 && strchr("]PX^_k", byte); /* k: the title of screen and tmux */
 }
 
 static void on_escape(struct screen *screen, uint8_t byte)
