@@ -28,16 +28,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#if __has_include("cli/filter.h")
 #include "cli/filter.h"
-#else
-struct filter {
-	char unused;
-};
-#define filter_init(a, b, c) ((void)0)
-#define filter_feed(f, b, n, out) buf_append(out, b, n)
-#define filter_reset_sequence() ""
-#endif
 #include "cli/terminal.h"
 #include "common/cleanup.h"
 #include "common/escape.h"
@@ -391,8 +382,7 @@ int session_loop(struct session_client *client, int fd, const struct session_io 
 		r = terminal_raw(io->input, err);
 	if (r == 0)
 		r = run(&loop, err);
-	if (io->tty)
-		reset_terminal(io);
+	reset_terminal(io);
 	terminal_restore();
 	sigprocmask(SIG_SETMASK, &old, NULL);
 	buf_finish(&loop.output.pending);
