@@ -157,7 +157,7 @@ int boot_run(struct boot *boot, struct guest_config *config, struct err *err)
 	set_limits();
 	r = do_mounts(initramfs_mounts, 2, err);
 	if (r == 0)
-		r = modules_load(boot->initramfs_fd, false, err);
+		r = modules_load_early(boot->initramfs_fd, err);
 	if (r == 0)
 		r = wait_for_disks(disks, err);
 	console_debug("disks are there");
@@ -182,7 +182,7 @@ void boot_finish(const struct boot *boot)
 	cleanup_err struct err err = ERR_INIT;
 
 	setpriority(PRIO_PROCESS, 0, 10);
-	if (modules_load(boot->initramfs_fd, true, &err) < 0)
+	if (modules_load_late(boot->initramfs_fd, &err) < 0)
 		console_say("%s", err.message);
 	system_set_up_engine();
 	io_remove_tree(boot->initramfs_fd, "lib");

@@ -70,9 +70,10 @@ void engine_open(struct engine *engine)
 		watch(engine);
 }
 
+/* O_NONBLOCK: should a guest have put a fifo there, the engine goes without a log. */
 static int open_log(void)
 {
-	int fd = open(LOG_PATH, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+	int fd = open(LOG_PATH, O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK | O_CLOEXEC, 0640);
 	struct stat st;
 
 	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_size > LOG_MAXIMUM && ftruncate(fd, 0) < 0)

@@ -12,6 +12,7 @@
 #include "common/buf.h"
 #include "common/cleanup.h"
 #include "common/io.h"
+#include "common/text.h"
 #include "guest/client.h"
 #include "guest/job.h"
 #include "guest/server.h"
@@ -90,6 +91,15 @@ static void append_build_id(struct buf *text)
 	buf_appendf(text, "build-id %s\n", build_id);
 }
 
+/* Encoded, because a path may hold a newline. */
+static void append_workdir(struct buf *text, const char *workdir)
+{
+	cleanup_free char *encoded = workdir ? text_percent_encode(workdir) : NULL;
+
+	if (encoded)
+		buf_appendf(text, "workdir %s\n", encoded);
+}
+
 void info_send(struct server *server, struct client *client)
 {
 	struct utsname name;
@@ -102,8 +112,7 @@ void info_send(struct server *server, struct client *client)
 	buf_appendf(&text, "engine %s\n",
 		server->engine_state ? server->engine_state(server->context) : "none");
 	buf_appendf(&text, "uptime %llu\n", (unsigned long long)(loop_since_boot() / 1000000000));
-	if (server->config->workdir)
-		buf_appendf(&text, "workdir %s\n", server->config->workdir);
+	append_workdir(&text, server->config->workdir);
 	client_send(client, SESSION_TEXT, buf_head(&text), buf_length(&text));
 	buf_finish(&text);
 	client_send_exit(client, 0);

@@ -3,7 +3,9 @@
  * sbx-init: the guest's PID 1 and session server.
  *
  * One thread, one event loop. All signals are blocked and read from a descriptor, so that no
- * handler exists which a child that still shares our memory (spawn.h) could run.
+ * handler exists which a child that still shares our memory (spawn.h) could run. The kernel's
+ * out-of-memory killer never takes the first process, so its score needs no adjusting, and what
+ * the children inherit is the default.
  */
 #include <errno.h>
 #include <signal.h>

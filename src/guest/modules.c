@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -32,19 +33,26 @@ struct signature_info {
 	uint32_t signature_length; /* big endian */
 };
 
-static const char *const late_modules[] = {
-	"virtio_balloon", "virtio-rng", "virtio_rng", "failover", "net_failover", "virtio_net",
+enum phase { FOR_DISKS, FOR_SYSTEM, LATE };
+
+static const struct {
+	const char *name;
+	enum phase phase;
+} phases[] = {
+	{ "virtio_mmio", FOR_DISKS }, { "virtio_pci", FOR_DISKS }, { "virtio_blk", FOR_DISKS },
+	{ "virtio_balloon", LATE },   { "virtio-rng", LATE },	   { "virtio_rng", LATE },
+	{ "failover", LATE },	      { "net_failover", LATE },	   { "virtio_net", LATE },
 };
 
-static bool is_late(const char *file)
+static enum phase find_phase(const char *file)
 {
 	size_t length = strlen(file) - PREFIX - SUFFIX;
 
-	for (size_t i = 0; i < sizeof(late_modules) / sizeof(late_modules[0]); i++)
-		if (strlen(late_modules[i]) == length &&
-			memcmp(file + PREFIX, late_modules[i], length) == 0)
-			return true;
-	return false;
+	for (size_t i = 0; i < sizeof(phases) / sizeof(phases[0]); i++)
+		if (strlen(phases[i].name) == length &&
+			memcmp(file + PREFIX, phases[i].name, length) == 0)
+			return phases[i].phase;
+	return FOR_SYSTEM;
 }
 
 static int is_module(const struct dirent *entry)
@@ -92,7 +100,7 @@ static int load(int dirfd, const char *name, struct err *err)
 	return r;
 }
 
-int modules_load(int rootfd, bool late, struct err *err)
+static int load_phase(int rootfd, enum phase phase, struct err *err)
 {
 	cleanup_close int fd = openat(rootfd, DIRECTORY, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct dirent **entries;
@@ -103,7 +111,7 @@ int modules_load(int rootfd, bool late, struct err *err)
 		return errno == ENOENT ? 0 : err_errno(err, errno, "/" DIRECTORY);
 	count = scandirat(fd, ".", &entries, is_module, alphasort);
 	for (int i = 0; i < count; i++) {
-		if (is_late(entries[i]->d_name) == late) {
+		if (find_phase(entries[i]->d_name) == phase) {
 			int r = load(fd, entries[i]->d_name, result == 0 ? err : NULL);
 
 			result = result == 0 ? r : result;
@@ -113,4 +121,33 @@ int modules_load(int rootfd, bool late, struct err *err)
 	if (count >= 0)
 		free(entries);
 	return result;
+}
+
+static void load_for_disks(int rootfd)
+{
+	cleanup_err struct err err = ERR_INIT;
+
+	if (load_phase(rootfd, FOR_DISKS, &err) < 0)
+		console_say("%s", err.message);
+}
+
+int modules_load_early(int rootfd, struct err *err)
+{
+	pid_t pid = fork();
+	int r;
+
+	if (pid <= 0)
+		load_for_disks(rootfd);
+	if (pid == 0)
+		_exit(0);
+	r = load_phase(rootfd, FOR_SYSTEM, err);
+	/* A driver that failed has said so; without it a disk will be missing. */
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
+	return r;
+}
+
+int modules_load_late(int rootfd, struct err *err)
+{
+	return load_phase(rootfd, LATE, err);
 }

@@ -10,16 +10,17 @@
 #ifndef GUEST_MODULES_H
 #define GUEST_MODULES_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "common/err.h"
 
 /*
- * Loads the early modules, or the late ones, from lib/modules/early under `rootfd`. One that the
- * kernel already has is no error. All are tried; the first failure is reported.
+ * Loads the modules for root and sessions, or the late ones, from lib/modules/early under `rootfd`.
+ * One that the kernel already has is no error. All are tried; the first failure is reported.
+ * The disks' drivers, which wait for the devices, are loaded by a process beside the others.
  */
-int modules_load(int rootfd, bool late, struct err *err);
+int modules_load_early(int rootfd, struct err *err);
+int modules_load_late(int rootfd, struct err *err);
 
 /* The length of a module's file without the signature at its end. */
 size_t modules_unsigned_length(const unsigned char *bytes, size_t length);

@@ -155,14 +155,16 @@ static bool same_file(const struct stat *a, const struct stat *b)
 	       a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
+/* A file that is not there, too large or no file at all (a fifo would block us) reads as empty. */
 static const char *file_text(struct cached_file *file)
 {
-	struct stat st;
+	struct stat st = { 0 };
 	char *text = NULL;
 
 	if (stat(file->path, &st) == 0 && file->text && same_file(&st, &file->st))
 		return file->text;
-	if (io_read_file(AT_FDCWD, file->path, USERS_MAX_FILE, &text, NULL) < 0)
+	if (!S_ISREG(st.st_mode) ||
+		io_read_file(AT_FDCWD, file->path, USERS_MAX_FILE, &text, NULL) < 0)
 		text = xstrdup("");
 	free(file->text);
 	file->text = text;
