@@ -29,7 +29,8 @@
 enum confine_bind_flag {
 	CONFINE_WRITABLE = 1,	  /* otherwise read-only, submounts included */
 	CONFINE_OPTIONAL = 2,	  /* skipped when the source is missing */
-	CONFINE_RECURSIVE = 4,	  /* with the mounts below it */
+	CONFINE_RECURSIVE = 4,	  /* with the mounts below it; without, a source that has some fails
+				     with EINVAL: what they cover must not come to light */
 	CONFINE_DEVICE = 8,	  /* device node: no MS_NODEV on this bind */
 	CONFINE_EXECUTABLE = 16,  /* programs on a writable bind may run; read-only ones always */
 	CONFINE_NO_SYMLINKS = 32, /* refuse a source whose path has a symbolic link anywhere: a

@@ -49,7 +49,7 @@ enum { SHARE_FD = 3, AGENT_ID = 1000 };
 #define SHARE_DIR     "/share"
 #define SHARE_PROGRAM "/virtiofsd"
 
-/* All that either server would keep; it has none of them to begin with. */
+/* All that QEMU's would keep; it has none of them to begin with, and ends if it cannot keep one. */
 #define NO_CAPABILITIES "-chown:-dac_override:-fowner:-fsetid:-setgid:-setuid:-mknod:-setfcap"
 
 /*
@@ -79,7 +79,6 @@ static const char *const arguments_rust[] = {
 	"--cache=auto",
 	"--log-level=error",
 	"--inode-file-handles=never",
-	"--modcaps=" NO_CAPABILITIES,
 	NULL,
 };
 
