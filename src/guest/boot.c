@@ -88,7 +88,8 @@ static int wait_for_disks(struct disk *disks, struct err *err)
 			return 0;
 		nanosleep(&pause, NULL);
 	}
-	return err_set(err, ENODEV, "no disk '%s'", disks[disks[BASE].device[0] ? DISK : BASE].serial);
+	return err_set(err, ENODEV, "no disk '%s'",
+		disks[disks[BASE].device[0] ? DISK : BASE].serial);
 }
 
 static int mount_disks(const struct disk *disks, struct err *err)

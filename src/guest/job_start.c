@@ -106,7 +106,7 @@ static int make_arguments(const struct server *server, const struct request *req
 		r = request_list_prepend(args, server->config->command.items);
 	if (r < 0)
 		return fail(failure, -r, 0, "too many arguments");
-	if (args->count == 0)
+	if (!args->items)
 		return fail(failure, EINVAL, 0, "no command");
 	return 0;
 }
@@ -277,7 +277,7 @@ int job_start(struct server *server, const struct request *request, struct job *
 	struct request sized = *request;
 	struct user user;
 	struct job *job;
-	pid_t pid;
+	pid_t pid = 0;
 	int r;
 
 	sized.rows = request->rows ? request->rows : DEFAULT_ROWS;

@@ -25,13 +25,9 @@
 /* "NN-" and ".ko" around the name. */
 enum { PREFIX = 3, SUFFIX = 3 };
 
-/* What stands before SIGNATURE_END (include/linux/module_signature.h). */
-struct signature_info {
-	uint8_t algorithm, hash, id_type;
-	uint8_t signer_length, key_id_length;
-	uint8_t padding[3];
-	uint32_t signature_length; /* big endian */
-};
+/* What stands before SIGNATURE_END (include/linux/module_signature.h): its size, and where in it the
+ * lengths of signer, key id (bytes) and signature (big endian) are. */
+enum { INFO_SIZE = 12, SIGNER_LENGTH = 3, KEY_ID_LENGTH = 4, SIGNATURE_LENGTH = 8 };
 
 enum phase { FOR_DISKS, FOR_SYSTEM, LATE };
 
@@ -68,14 +64,15 @@ static int is_module(const struct dirent *entry)
 size_t modules_unsigned_length(const unsigned char *bytes, size_t length)
 {
 	const size_t end = strlen(SIGNATURE_END);
-	struct signature_info info;
+	const unsigned char *info;
+	uint32_t signature;
 	size_t tail;
 
-	if (length < end + sizeof(info) || memcmp(bytes + length - end, SIGNATURE_END, end) != 0)
+	if (length < end + INFO_SIZE || memcmp(bytes + length - end, SIGNATURE_END, end) != 0)
 		return length;
-	memcpy(&info, bytes + length - end - sizeof(info), sizeof(info));
-	tail = end + sizeof(info) + info.signer_length + info.key_id_length +
-	       ntohl(info.signature_length);
+	info = bytes + length - end - INFO_SIZE;
+	memcpy(&signature, info + SIGNATURE_LENGTH, sizeof(signature));
+	tail = end + INFO_SIZE + info[SIGNER_LENGTH] + info[KEY_ID_LENGTH] + ntohl(signature);
 	return tail < length ? length - tail : length;
 }
 

@@ -53,7 +53,7 @@ static int write_machine_id(void)
 		return -EIO;
 	for (size_t i = 0; i < sizeof(bytes); i++)
 		sprintf(text + 2 * i, "%02x", bytes[i]);
-	strcat(text, "\n");
+	sprintf(text + 2 * sizeof(bytes), "\n");
 	return write_file(SYSTEM_MARK, text, 0444);
 }
 
