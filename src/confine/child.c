@@ -162,7 +162,7 @@ static int child_as_caller(struct confine_child *child)
 	int index = 0;
 	int r;
 
-	child_step(child, CONFINE_STEP_DUMPABLE, null_fd < 0 ? -errno : die_with_parent(child));
+	child_step(child, CONFINE_STEP_START, null_fd < 0 ? -errno : die_with_parent(child));
 	child_step(child, CONFINE_STEP_GO, wait_for_go(child));
 	child_step(child, CONFINE_STEP_SIGNALS, reset_signals());
 	child_step(child, CONFINE_STEP_SESSION, setsid() < 0 ? -errno : 0);
