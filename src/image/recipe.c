@@ -18,7 +18,7 @@ const char *const recipe_packages[] = {
 
 const char *const recipe_modules[] = {
 	"virtio_mmio", "virtio_blk", "erofs", "overlay", "vmw_vsock_virtio_transport",
-	"virtio_balloon", NULL,
+	"virtio_balloon", "virtio_rng", NULL,
 };
 
 const char *const recipe_dpkg_options[] = {
