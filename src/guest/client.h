@@ -14,7 +14,7 @@
 #include "session/session.h"
 
 enum {
-	CLIENT_SOLE_QUEUE = 256 * 1024, /* a sole client holds the program's output back from here */
+	CLIENT_SOLE_QUEUE = 256 * 1024, /* a sole client holds the output back from here */
 	CLIENT_SLOW_QUEUE = 1 << 20,	/* one of several is detached from here */
 };
 

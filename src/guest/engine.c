@@ -85,9 +85,8 @@ static int start(struct engine *engine)
 {
 	static char listen_pid[32] = "LISTEN_PID=";
 	char *argv[] = { (char *)PROGRAM, (char *)"-H", (char *)"fd://", NULL };
-	char *envp[] = { (char *)"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-		(char *)"HOME=/root", (char *)"LANG=C.UTF-8", (char *)"LISTEN_FDS=1", listen_pid,
-		NULL };
+	char *envp[] = { (char *)"PATH=" SPAWN_SYSTEM_PATH, (char *)"HOME=/root",
+		(char *)"LANG=C.UTF-8", (char *)"LISTEN_FDS=1", listen_pid, NULL };
 	cleanup_close int log_fd = open_log();
 	int output = log_fd >= 0 ? log_fd : engine->null_fd;
 	struct spawn spawn = {

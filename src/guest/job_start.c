@@ -23,7 +23,6 @@
 #include "guest/users.h"
 
 #define DEFAULT_USER "agent"
-#define SYSTEM_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 enum {
 	STATUS_CANNOT = 126,
@@ -75,11 +74,11 @@ static int make_environment(const struct server *server, const struct request *r
 	const struct user *user, struct request_list *env, struct job_failure *failure)
 {
 	const struct guest_config *config = server->config;
-	cleanup_free char *path = xasprintf("%s/.local/bin:" SYSTEM_PATH, user->home);
+	cleanup_free char *path = xasprintf("%s/.local/bin:" SPAWN_SYSTEM_PATH, user->home);
 
 	if (request->env.count > MAX_ENV)
 		return fail(failure, E2BIG, 0, "more than %d variables", MAX_ENV);
-	set_variable(env, "PATH", user->uid == 0 ? SYSTEM_PATH : path);
+	set_variable(env, "PATH", user->uid == 0 ? SPAWN_SYSTEM_PATH : path);
 	set_variable(env, "HOME", user->home);
 	set_variable(env, "USER", user->name);
 	set_variable(env, "LOGNAME", user->name);
@@ -106,8 +105,10 @@ static int make_arguments(const struct server *server, const struct request *req
 		r = request_list_prepend(args, server->config->command.items);
 	if (r < 0)
 		return fail(failure, -r, 0, "too many arguments");
-	if (!args->items)
-		return fail(failure, EINVAL, 0, "no command");
+	if (!args->items) {
+		fail(failure, EINVAL, 0, "no command");
+		return -EINVAL;
+	}
 	return 0;
 }
 

@@ -25,8 +25,10 @@
 /* "NN-" and ".ko" around the name. */
 enum { PREFIX = 3, SUFFIX = 3 };
 
-/* What stands before SIGNATURE_END (include/linux/module_signature.h): its size, and where in it the
- * lengths of signer, key id (bytes) and signature (big endian) are. */
+/*
+ * What stands before SIGNATURE_END (include/linux/module_signature.h): its size, and where in it
+ * the lengths of signer, key id (bytes) and signature (big endian) are.
+ */
 enum { INFO_SIZE = 12, SIGNER_LENGTH = 3, KEY_ID_LENGTH = 4, SIGNATURE_LENGTH = 8 };
 
 enum phase { FOR_DISKS, FOR_SYSTEM, LATE };

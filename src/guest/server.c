@@ -129,8 +129,10 @@ static struct job *find_job(const struct server *server, const struct request *r
 	for (struct job *job = server->jobs; job; job = job->next) {
 		if (job->exited)
 			continue;
-		if (request->id ? job->id == request->id
-				: request->name && job->name && strcmp(job->name, request->name) == 0)
+		if (request->id && job->id == request->id)
+			return job;
+		if (!request->id && request->name && job->name &&
+			strcmp(job->name, request->name) == 0)
 			return job;
 	}
 	return NULL;

@@ -16,6 +16,8 @@
 
 #include "guest/users.h"
 
+#define SPAWN_SYSTEM_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
 /* What the child was at when it failed. */
 enum spawn_step { SPAWN_FORK, SPAWN_TERMINAL, SPAWN_USER, SPAWN_DIRECTORY, SPAWN_EXECUTE };
 

@@ -62,10 +62,12 @@ static void reap_children(void *context, uint32_t events)
 
 static void serve_until_killed(int listen_fd)
 {
-	static struct guest_config config = { .hostname = (char *)"box",
-					      .workdir = (char *)"/usr",
-					      .env = { { (char *)"CONF=from config" }, 1 },
-					      .command = { { (char *)"echo", (char *)"default" }, 2 } };
+	static struct guest_config config = {
+		.hostname = (char *)"box",
+		.workdir = (char *)"/usr",
+		.env = { { (char *)"CONF=from config" }, 1 },
+		.command = { { (char *)"echo", (char *)"default" }, 2 },
+	};
 	struct loop_source signals = { .handle = reap_children };
 	struct server server;
 	struct loop loop;

@@ -145,7 +145,8 @@ static void test_mirrors(void **state)
 
 	connect_or_skip(&first);
 	guest_shell(&first, "echo begin; while read line; do [ -z \"$line\" ] && exit;"
-			    "stty size; done", SESSION_PERSIST | SESSION_OR_ATTACH, "mirror", 20, 70);
+			    "stty size; done",
+		SESSION_PERSIST | SESSION_OR_ATTACH, "mirror", 20, 70);
 	guest_expect_output(&first, "begin");
 
 	/* The same request again joins instead. */
