@@ -12,27 +12,28 @@
 #include "confine/filter.h"
 
 /* The steps of the child, in order; the second column is what a person reads when one fails. */
-#define CONFINE_STEPS(X) X(START, "start")
-X(GO, "wait for the parent")
-X(SIGNALS, "reset signals")
-X(SESSION, "start a session")
-X(HOSTNAME, "set the host name")
-X(SOURCE, "open")
-X(SECUREBITS, "set the secure bits")
-X(IDS, "change user and group")
-X(ROOT, "mount the root directory")
-X(BIND, "bind")
-X(FILE, "write")
-X(PROC, "mount /proc")
-X(PIVOT, "change the root directory")
-X(FDS, "place the descriptors")
-X(LIMITS, "set the resource limits")
-X(CAPS, "drop the capabilities")
-X(PARENT, "tie its life to the parent's")
-X(NO_NEW_PRIVS, "set no_new_privs")
-X(FILTER, "install the system call filter")
-X(BEFORE_EXEC, "prepare the program")
-X(EXEC, "execute")
+#define CONFINE_STEPS(X)                                                                           \
+	X(START, "start")                                                                          \
+	X(GO, "wait for the parent")                                                               \
+	X(SIGNALS, "reset signals")                                                                \
+	X(SESSION, "start a session")                                                              \
+	X(HOSTNAME, "set the host name")                                                           \
+	X(SOURCE, "open")                                                                          \
+	X(SECUREBITS, "set the secure bits")                                                       \
+	X(IDS, "change user and group")                                                            \
+	X(ROOT, "mount the root directory")                                                        \
+	X(BIND, "bind")                                                                            \
+	X(FILE, "write")                                                                           \
+	X(PROC, "mount /proc")                                                                     \
+	X(PIVOT, "change the root directory")                                                      \
+	X(FDS, "place the descriptors")                                                            \
+	X(LIMITS, "set the resource limits")                                                       \
+	X(CAPS, "drop the capabilities")                                                           \
+	X(PARENT, "tie its life to the parent's")                                                  \
+	X(NO_NEW_PRIVS, "set no_new_privs")                                                        \
+	X(FILTER, "install the system call filter")                                                \
+	X(BEFORE_EXEC, "prepare the program")                                                      \
+	X(EXEC, "execute")
 
 enum confine_step {
 #define CONFINE_ENUM(id, text) CONFINE_STEP_##id,
