@@ -1,34 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The registry: rows and queries. The schema is in schema.c. */
-#include "daemon/registry.h"
+/* The registry: its file and its rows. The schema is in schema.c, changes in registry_write.c. */
+#include "daemon/registry_internal.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/cleanup.h"
-#include "common/fault.h"
 #include "common/mem.h"
-#include "daemon/name.h"
 #include "daemon/schema.h"
-
-enum query {
-	QUERY_BEGIN,
-	QUERY_COMMIT,
-	QUERY_ROLLBACK,
-	QUERY_INSERT,
-	QUERY_INSERT_WORKSPACE,
-	QUERY_SET_STATE,
-	QUERY_SET_IMAGES,
-	QUERY_DELETE,
-	QUERY_GET,
-	QUERY_FIND,
-	QUERY_LIST,
-	QUERY_WORKSPACES,
-	QUERY_COUNT,
-};
 
 #define COLUMNS                                                                                    \
 	"id, name, agent, state, cpus, memory_mib, disk_mib, idle_timeout_s, env, created_ns, "    \
@@ -53,16 +33,10 @@ static const char *const queries[QUERY_COUNT] = {
 			     "ORDER BY position",
 };
 
-static const char *const state_names[] = {
+const char *const registry_state_names[] = {
 	[RECORD_CREATING] = "creating",
 	[RECORD_READY] = "ready",
 	[RECORD_REMOVING] = "removing",
-};
-
-struct registry {
-	pthread_mutex_t lock;
-	sqlite3 *db;
-	sqlite3_stmt *statements[QUERY_COUNT];
 };
 
 int registry_open(const char *path, struct registry **ret_registry, struct err *err)
@@ -95,8 +69,7 @@ void registry_close(struct registry *registry)
 	free(registry);
 }
 
-/* Statements are used under the lock only, and reset when their user is done. */
-static sqlite3_stmt *statement(struct registry *registry, enum query query)
+sqlite3_stmt *registry_statement(struct registry *registry, enum query query)
 {
 	sqlite3_stmt *stmt = registry->statements[query];
 
@@ -105,8 +78,7 @@ static sqlite3_stmt *statement(struct registry *registry, enum query query)
 	return stmt;
 }
 
-/* Runs a bound statement that returns no rows. */
-static int run(struct registry *registry, sqlite3_stmt *stmt, const char *what, struct err *err)
+int registry_run(struct registry *registry, sqlite3_stmt *stmt, const char *what, struct err *err)
 {
 	int r = 0;
 
@@ -116,26 +88,7 @@ static int run(struct registry *registry, sqlite3_stmt *stmt, const char *what, 
 	return r;
 }
 
-static int begin(struct registry *registry, struct err *err)
-{
-	return run(registry, statement(registry, QUERY_BEGIN), "begin", err);
-}
-
-/* Commits, or rolls back when the work before it failed with `r` or the commit itself fails. */
-static int finish(struct registry *registry, int r, struct err *err)
-{
-	if (r == 0) {
-		fault_point(FAULT_REGISTRY_BEFORE_COMMIT);
-		r = run(registry, statement(registry, QUERY_COMMIT), "commit", err);
-		if (r == 0)
-			fault_point(FAULT_REGISTRY_AFTER_COMMIT);
-	}
-	if (r < 0 && !sqlite3_get_autocommit(registry->db))
-		run(registry, statement(registry, QUERY_ROLLBACK), "rollback", NULL);
-	return r;
-}
-
-static void bind_text(sqlite3_stmt *stmt, int index, const char *text)
+void registry_bind_text(sqlite3_stmt *stmt, int index, const char *text)
 {
 	if (text)
 		sqlite3_bind_text(stmt, index, text, -1, SQLITE_TRANSIENT);
@@ -172,11 +125,11 @@ static int read_env(sqlite3_stmt *stmt, int column, struct spec *spec, struct er
 
 static int read_workspaces(struct registry *registry, struct record *record, struct err *err)
 {
-	sqlite3_stmt *stmt = statement(registry, QUERY_WORKSPACES);
+	sqlite3_stmt *stmt = registry_statement(registry, QUERY_WORKSPACES);
 	struct spec *spec = &record->spec;
 	int r;
 
-	bind_text(stmt, 1, record->id);
+	registry_bind_text(stmt, 1, record->id);
 	while ((r = sqlite3_step(stmt)) == SQLITE_ROW) {
 		struct workspace *workspace;
 
@@ -203,7 +156,7 @@ static int read_record(struct registry *registry, sqlite3_stmt *stmt, struct rec
 	int r;
 
 	snprintf(record.id, sizeof(record.id), "%s", sqlite3_column_text(stmt, 0));
-	while (record.state < RECORD_REMOVING && strcmp(state, state_names[record.state]) != 0)
+	while (record.state < RECORD_REMOVING && strcmp(state, registry_state_names[record.state]) != 0)
 		record.state++;
 	record.spec.name = column_text(stmt, 1);
 	record.spec.agent = column_text(stmt, 2);
@@ -241,22 +194,22 @@ static int read_one(struct registry *registry, sqlite3_stmt *stmt, struct record
 	return r;
 }
 
-static int get_locked(struct registry *registry, const char *name, struct record *ret_record,
+int registry_get_locked(struct registry *registry, const char *name, struct record *ret_record,
 	struct err *err)
 {
-	sqlite3_stmt *stmt = statement(registry, QUERY_GET);
+	sqlite3_stmt *stmt = registry_statement(registry, QUERY_GET);
 
-	bind_text(stmt, 1, name);
+	registry_bind_text(stmt, 1, name);
 	return read_one(registry, stmt, ret_record, err);
 }
 
-static int find_locked(struct registry *registry, const char *agent, const char *workspace,
+int registry_find_locked(struct registry *registry, const char *agent, const char *workspace,
 	struct record *ret_record, struct err *err)
 {
-	sqlite3_stmt *stmt = statement(registry, QUERY_FIND);
+	sqlite3_stmt *stmt = registry_statement(registry, QUERY_FIND);
 
-	bind_text(stmt, 1, agent);
-	bind_text(stmt, 2, workspace);
+	registry_bind_text(stmt, 1, agent);
+	registry_bind_text(stmt, 2, workspace);
 	return read_one(registry, stmt, ret_record, err);
 }
 
@@ -266,7 +219,7 @@ int registry_get(struct registry *registry, const char *name, struct record *ret
 	int r;
 
 	pthread_mutex_lock(&registry->lock);
-	r = get_locked(registry, name, ret_record, err);
+	r = registry_get_locked(registry, name, ret_record, err);
 	pthread_mutex_unlock(&registry->lock);
 	if (r == -ENOENT)
 		return err_set(err, ENOENT, "no sandbox named %s", name);
@@ -279,158 +232,10 @@ int registry_find(struct registry *registry, const char *agent, const char *work
 	int r;
 
 	pthread_mutex_lock(&registry->lock);
-	r = find_locked(registry, agent, workspace, ret_record, err);
+	r = registry_find_locked(registry, agent, workspace, ret_record, err);
 	pthread_mutex_unlock(&registry->lock);
 	if (r == -ENOENT)
 		return err_set(err, ENOENT, "no %s sandbox on %s", agent, workspace);
-	return r;
-}
-
-/* Picks the name; with -EEXIST *ret_holder is who has it. */
-static int choose_name(struct registry *registry, struct record *record,
-	struct record *ret_holder, struct err *err)
-{
-	struct spec *spec = &record->spec;
-	int r;
-
-	if (spec->name) {
-		r = get_locked(registry, spec->name, ret_holder, err);
-		return r == 0 ? -EEXIST : r == -ENOENT ? 0 : r;
-	}
-	r = find_locked(registry, spec->agent, spec->workspaces[0].path, ret_holder, err);
-	if (r != -ENOENT)
-		return r == 0 ? -EEXIST : r;
-	for (unsigned number = 1;; number++) {
-		cleanup_free char *name = name_make(spec->agent, spec->workspaces[0].path, number);
-		cleanup_record struct record other = { 0 };
-
-		r = get_locked(registry, name, &other, err);
-		if (r == -ENOENT) {
-			spec->name = take_ptr(name);
-			return 0;
-		}
-		if (r < 0)
-			return r;
-	}
-}
-
-static int insert_row(struct registry *registry, const struct record *record, struct err *err)
-{
-	sqlite3_stmt *stmt = statement(registry, QUERY_INSERT);
-	const struct spec *spec = &record->spec;
-	json_t *list = spec_env_json(spec);
-	char *env = json_dumps(list, JSON_COMPACT);
-	int r;
-
-	bind_text(stmt, 1, record->id);
-	bind_text(stmt, 2, spec->name);
-	bind_text(stmt, 3, spec->agent);
-	bind_text(stmt, 4, state_names[record->state]);
-	sqlite3_bind_int64(stmt, 5, spec->cpus);
-	sqlite3_bind_int64(stmt, 6, (sqlite3_int64)spec->memory_mib);
-	sqlite3_bind_int64(stmt, 7, (sqlite3_int64)spec->disk_mib);
-	sqlite3_bind_int64(stmt, 8, (sqlite3_int64)spec->idle_timeout_s);
-	bind_text(stmt, 9, env);
-	sqlite3_bind_int64(stmt, 10, (sqlite3_int64)record->created_ns);
-	bind_text(stmt, 11, record->base);
-	bind_text(stmt, 12, record->layer);
-	r = run(registry, stmt, "insert sandbox", err);
-	free(env);
-	json_decref(list);
-	for (size_t i = 0; r == 0 && i < spec->workspace_count; i++) {
-		stmt = statement(registry, QUERY_INSERT_WORKSPACE);
-		bind_text(stmt, 1, record->id);
-		sqlite3_bind_int64(stmt, 2, (sqlite3_int64)i);
-		bind_text(stmt, 3, spec->workspaces[i].path);
-		sqlite3_bind_int(stmt, 4, spec->workspaces[i].readonly);
-		r = run(registry, stmt, "insert workspace", err);
-	}
-	return r;
-}
-
-int registry_insert(struct registry *registry, struct record *record, struct record *ret_holder,
-	struct err *err)
-{
-	struct record holder = { 0 };
-	int r;
-
-	record->state = RECORD_CREATING;
-	pthread_mutex_lock(&registry->lock);
-	r = begin(registry, err);
-	if (r == 0) {
-		r = choose_name(registry, record, &holder, err);
-		if (r == 0)
-			r = insert_row(registry, record, err);
-		r = finish(registry, r, err);
-	}
-	pthread_mutex_unlock(&registry->lock);
-	if (r == -EEXIST) {
-		err_set(err, EEXIST, "sandbox %s exists already", holder.spec.name);
-		if (ret_holder) {
-			*ret_holder = holder;
-			holder = (struct record){ 0 };
-		}
-	}
-	record_finish(&holder);
-	return r;
-}
-
-/* One bound statement in a transaction of its own that must change exactly one row. */
-static int change_one(struct registry *registry, sqlite3_stmt *stmt, const char *what,
-	struct err *err)
-{
-	int r = begin(registry, err);
-
-	if (r == 0) {
-		r = run(registry, stmt, what, err);
-		if (r == 0 && sqlite3_changes(registry->db) != 1)
-			r = err_set(err, ENOENT, "%s: the sandbox is gone", what);
-		r = finish(registry, r, err);
-	}
-	return r;
-}
-
-int registry_set_state(struct registry *registry, const char *id, enum record_state state,
-	struct err *err)
-{
-	sqlite3_stmt *stmt;
-	int r;
-
-	pthread_mutex_lock(&registry->lock);
-	stmt = statement(registry, QUERY_SET_STATE);
-	bind_text(stmt, 1, id);
-	bind_text(stmt, 2, state_names[state]);
-	r = change_one(registry, stmt, "record the sandbox's state", err);
-	pthread_mutex_unlock(&registry->lock);
-	return r;
-}
-
-int registry_set_images(struct registry *registry, const char *id, const char *base,
-	const char *layer, struct err *err)
-{
-	sqlite3_stmt *stmt;
-	int r;
-
-	pthread_mutex_lock(&registry->lock);
-	stmt = statement(registry, QUERY_SET_IMAGES);
-	bind_text(stmt, 1, id);
-	bind_text(stmt, 2, base);
-	bind_text(stmt, 3, layer);
-	r = change_one(registry, stmt, "record the sandbox's images", err);
-	pthread_mutex_unlock(&registry->lock);
-	return r;
-}
-
-int registry_delete(struct registry *registry, const char *id, struct err *err)
-{
-	sqlite3_stmt *stmt;
-	int r;
-
-	pthread_mutex_lock(&registry->lock);
-	stmt = statement(registry, QUERY_DELETE);
-	bind_text(stmt, 1, id);
-	r = change_one(registry, stmt, "delete the sandbox's record", err);
-	pthread_mutex_unlock(&registry->lock);
 	return r;
 }
 
@@ -443,7 +248,7 @@ int registry_list(struct registry *registry, struct record **ret_records, size_t
 	int step, r = 0;
 
 	pthread_mutex_lock(&registry->lock);
-	stmt = statement(registry, QUERY_LIST);
+	stmt = registry_statement(registry, QUERY_LIST);
 	while (r == 0 && (step = sqlite3_step(stmt)) != SQLITE_DONE) {
 		if (step != SQLITE_ROW) {
 			r = schema_error(registry->db, "list sandboxes", err);
