@@ -78,13 +78,13 @@ static int parse_cpus(const json_t *value, void *target, struct err *err)
 
 static int parse_memory(const json_t *value, void *target, struct err *err)
 {
-	return parse_unsigned(value, 16 * 1024 * 1024, target, err);
+	return parse_unsigned(value, 16L * 1024 * 1024, target, err);
 }
 
 static int parse_seconds(const json_t *value, void *target, struct err *err)
 {
 	json_int_t number = 0;
-	int r = parse_integer(value, 0, 365 * 24 * 3600, &number, err);
+	int r = parse_integer(value, 0, 365L * 24 * 3600, &number, err);
 
 	if (r == 0)
 		*(uint64_t *)target = (uint64_t)number;

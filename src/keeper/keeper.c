@@ -22,9 +22,10 @@
  * as in a power cut; its file system has a journal. Nothing of the host waits for a guest beyond
  * the deadline.
  *
- * The children depend on each other: when QEMU dies, its peers see their sockets close and end,
- * often before QEMU itself can be reaped. So the death of another child, or of the control channel,
- * is only a suspicion for GRACE_MS; if QEMU's end comes within that time, it is the cause.
+ * The children depend on each other: when QEMU dies, its peers see their sockets close and end with
+ * status 0, often before QEMU itself can be reaped. So such an end, or that of the control channel,
+ * is only a suspicion for GRACE_MS; if QEMU's end comes within that time, it is the cause. A peer
+ * that ends in another way is the cause itself, although QEMU will end of it too.
  *
  * A boot under KVM that was chosen here (accel "auto") may fail on hosts whose KVM cannot run a
  * stock kernel. If it ends or stalls before READY, all children are killed and, once they are gone,
@@ -247,6 +248,20 @@ static void note_vm_events(struct keeper *keeper, unsigned events)
 	timer_set(&keeper->resume, RESUME_MS);
 }
 
+/* What is suspected is the cause: QEMU did not explain it by its own end. */
+static void end_suspected(struct keeper *keeper)
+{
+	if (may_boot_again(keeper)) {
+		boot_again(keeper, "a boot under KVM failed on this machine");
+		return;
+	}
+	end_now(keeper, keeper->suspect,
+		keeper->suspect == EXIT_VMM_DIED     ? "qemu's control channel broke"
+		: keeper->suspect == EXIT_VSOCK_DIED ? "sbx-vsock ended"
+						     : "the workspace's file server ended",
+		"keeper.log has its last words");
+}
+
 static void child_ended(struct children *children, enum child_kind kind, int status)
 {
 	struct keeper *keeper = container_of(children, struct keeper, children);
@@ -269,27 +284,20 @@ static void child_ended(struct children *children, enum child_kind kind, int sta
 		explain_end(keeper, status);
 		return;
 	}
-	if (keeper->suspect == EXIT_NONE) {
+	if (keeper->suspect == EXIT_NONE)
 		keeper->suspect = reasons[kind];
+	if (status != 0)
+		end_suspected(keeper);
+	else
 		timer_set(&keeper->grace, GRACE_MS);
-	}
 }
 
 static void grace_over(struct timer *timer)
 {
 	struct keeper *keeper = container_of(timer, struct keeper, grace);
 
-	if (keeper->state == KEEPER_STOPPING || keeper->boot_again)
-		return;
-	if (may_boot_again(keeper)) {
-		boot_again(keeper, "a boot under KVM failed on this machine");
-		return;
-	}
-	end_now(keeper, keeper->suspect,
-		keeper->suspect == EXIT_VMM_DIED    ? "qemu's control channel broke"
-		: keeper->suspect == EXIT_VSOCK_DIED ? "sbx-vsock ended"
-						     : "the workspace's file server ended",
-		"keeper.log has its last words");
+	if (keeper->state != KEEPER_STOPPING && !keeper->boot_again)
+		end_suspected(keeper);
 }
 
 static void vm_control_ready(struct watch *watch, uint32_t events)

@@ -15,6 +15,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -22,6 +23,8 @@
 #include "common/io.h"
 #include "common/log.h"
 #include "keeper/keeper.h"
+
+enum { LOCK_WAIT_MS = 200, LOCK_PAUSE_MS = 5 };
 
 /* The whole of the process's state; in static memory because its parts point to each other. */
 static struct keeper keeper = { .dir_fd = -1, .lock_fd = -1, .vsock_listen_fd = -1 };
@@ -50,16 +53,24 @@ static void close_inherited(void)
 	close_range(STDERR_FILENO + 1, ~0U, 0);
 }
 
+/*
+ * The daemon takes the lock for a moment to see whether a keeper lives, so it is tried for a while.
+ */
 static int take_lock(int dir_fd, struct err *err)
 {
+	const struct timespec pause = { .tv_nsec = LOCK_PAUSE_MS * 1000000L };
+
 	keeper.lock_fd = openat(dir_fd, "keeper.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (keeper.lock_fd < 0)
 		return err_errno(err, errno, "keeper.lock");
-	if (flock(keeper.lock_fd, LOCK_EX | LOCK_NB) == 0)
-		return 0;
-	if (errno == EWOULDBLOCK)
-		return err_set(err, EWOULDBLOCK, "a keeper runs already");
-	return err_errno(err, errno, "lock keeper.lock");
+	for (int waited = 0; waited <= LOCK_WAIT_MS; waited += LOCK_PAUSE_MS) {
+		if (flock(keeper.lock_fd, LOCK_EX | LOCK_NB) == 0)
+			return 0;
+		if (errno != EWOULDBLOCK)
+			return err_errno(err, errno, "lock keeper.lock");
+		nanosleep(&pause, NULL);
+	}
+	return err_set(err, EWOULDBLOCK, "a keeper runs already");
 }
 
 static int open_directory(const char *path, struct err *err)

@@ -41,7 +41,7 @@ static int pad(int fd)
 static int append_part(int out, const char *path, struct err *err)
 {
 	cleanup_close int in = -1;
-	size_t left;
+	size_t left = 0;
 	int r = open_regular(path, &left, &in, err);
 
 	if (r < 0)
@@ -60,7 +60,7 @@ static int append_part(int out, const char *path, struct err *err)
 static int add_program(int out, const char *name, const char *path, struct err *err)
 {
 	cleanup_close int in = -1;
-	size_t size;
+	size_t size = 0;
 	void *bytes;
 	int r = open_regular(path, &size, &in, err);
 

@@ -47,7 +47,7 @@ void vm_prepare(void)
  */
 static int lock_disk(int fd, const struct vm_disk *disk, struct err *err)
 {
-	const struct timespec pause = { .tv_nsec = LOCK_PAUSE_MS * 1000000 };
+	const struct timespec pause = { .tv_nsec = LOCK_PAUSE_MS * 1000000L };
 
 	for (int waited = 0; waited < LOCK_WAIT_MS; waited += LOCK_PAUSE_MS) {
 		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
@@ -177,7 +177,7 @@ static int check(const struct vm_config *config, struct err *err)
 int vm_start(const struct vm_config *config, struct vm *ret_vm, struct err *err)
 {
 	cleanup_close int ours = -1, theirs = -1;
-	int pair[2], disk_fds[VM_MAX_DISKS];
+	int pair[2], disk_fds[VM_MAX_DISKS] = { 0 };
 	struct vm vm = { 0 };
 	struct qmp *qmp;
 	int r = check(config, err);
