@@ -105,10 +105,8 @@ static int make_arguments(const struct server *server, const struct request *req
 		r = request_list_prepend(args, server->config->command.items);
 	if (r < 0)
 		return fail(failure, -r, 0, "too many arguments");
-	if (!args->items) {
-		fail(failure, EINVAL, 0, "no command");
-		return -EINVAL;
-	}
+	if (!args->items)
+		return fail(failure, EINVAL, 0, "no command");
 	return 0;
 }
 
@@ -288,7 +286,7 @@ int job_start(struct server *server, const struct request *request, struct job *
 		r = make_environment(server, request, &user, &env, failure);
 	if (r == 0)
 		r = make_arguments(server, request, &args, failure);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	spawn.argv = args.items;
 	spawn.envp = env.items;

@@ -123,9 +123,11 @@ static void expire_timers(struct loop *loop)
 
 void loop_run(struct loop *loop)
 {
-	while (!loop->stop) {
+	for (;;) {
 		if (loop->before_wait)
 			loop->before_wait(loop->before_wait_context);
+		if (loop->stop)
+			return;
 		loop->batch_count = epoll_wait(loop->epoll_fd, loop->batch, LOOP_BATCH,
 			wait_time(loop));
 		loop->batch_next = 0;

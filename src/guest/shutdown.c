@@ -2,7 +2,6 @@
 /* Ends the sandbox. */
 #include "guest/shutdown.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <sys/reboot.h>
 #include <sys/wait.h>
@@ -43,6 +42,14 @@ void shutdown_init(struct shutdown *shutdown, struct loop *loop, struct server *
 	shutdown->timer = (struct loop_timer){ .expire = expire, .context = shutdown };
 }
 
+/* Asks without reaping: how a child ended is for reap() to see. */
+static bool has_children(void)
+{
+	siginfo_t info;
+
+	return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0;
+}
+
 void shutdown_begin(struct shutdown *shutdown, unsigned milliseconds)
 {
 	if (shutdown->begun)
@@ -54,8 +61,7 @@ void shutdown_begin(struct shutdown *shutdown, unsigned milliseconds)
 	engine_stop(shutdown->engine);
 	loop_arm(shutdown->loop, &shutdown->timer, shutdown->grace / 2);
 	/* Without any child no SIGCHLD would come to say so. */
-	shutdown_children_ended(shutdown, waitpid(-1, NULL, WNOHANG | __WALL) < 0 &&
-						  errno == ECHILD);
+	shutdown_children_ended(shutdown, !has_children());
 }
 
 void shutdown_children_ended(struct shutdown *shutdown, bool none_left)
