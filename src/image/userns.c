@@ -228,7 +228,7 @@ static int clone_error(int code, struct err *err)
 {
 	err_errno(err, code, "create a user namespace");
 	if (code == EPERM || code == EACCES)
-		err_hint(err, "sudo sysctl kernel.unprivileged_userns_clone=1 "
+		err_hint(err, "sudo sysctl -e kernel.unprivileged_userns_clone=1 "
 			"kernel.apparmor_restrict_unprivileged_userns=0");
 	if (code == ENOSPC)
 		err_hint(err, "sudo sysctl user.max_user_namespaces=10000");
