@@ -21,9 +21,10 @@ struct publish {
 };
 
 /*
- * Creates the store where it is missing, takes its lock and clears tmp/. Where another builder holds
- * the lock, `wait` is called before it is waited for, and *ret_waited is true. `clear` empties a directory whose files may belong to the user's
- * subordinate ids; NULL: io_remove_tree() will do.
+ * Creates the store where it is missing, takes its lock and clears tmp/. Where another builder
+ * holds the lock, `wait` is called before it is waited for, and *ret_waited is true. `clear`
+ * empties a directory whose files may belong to the user's subordinate ids; NULL: io_remove_tree()
+ * will do.
  */
 int publish_open(const char *root, int (*clear)(int dirfd, const char *name, struct err *err),
 	void (*wait)(void), bool *ret_waited, struct publish *ret_publish, struct err *err);
