@@ -39,9 +39,10 @@ const json_t *agents_pick(const json_t *agents, const char *name)
 	const json_t *agent;
 	size_t i;
 
-	json_array_foreach(agents, i, agent)
+	json_array_foreach(agents, i, agent) {
 		if (strcmp(api_text(agent, "name"), name) == 0 || has_alias(agent, name))
 			return agent;
+	}
 	return NULL;
 }
 
@@ -61,8 +62,9 @@ int agents_find(const char *name, json_t **ret_agent, struct err *err)
 		return 0;
 	}
 	suggest_init(&suggest, name);
-	json_array_foreach(agents, i, agent)
+	json_array_foreach(agents, i, agent) {
 		suggest_offer(&suggest, api_text(agent, "name"));
+	}
 	err_set(err, ENOENT, "there is no agent '%s'", name);
 	if (suggest.best)
 		err_hint(err, "did you mean '%s'?", suggest.best);

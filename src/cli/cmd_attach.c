@@ -16,7 +16,7 @@ struct options {
 };
 
 static const struct option_spec specs[] = {
-	{ 0, "detach-keys", OPTION_STRING, offsetof(struct options, detach_keys), "KEYS",
+	{ 0, OPTION_STRING, "detach-keys", offsetof(struct options, detach_keys), "KEYS",
 		"leave the agent running (default: ctrl-p,ctrl-q)", COMPLETE_NOTHING },
 	{ 0 },
 };

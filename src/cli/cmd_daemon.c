@@ -17,7 +17,7 @@ struct status_options {
 static const struct option_spec no_specs[] = { { 0 } };
 
 static const struct option_spec status_specs[] = {
-	{ 0, "json", OPTION_FLAG, offsetof(struct status_options, json), NULL, "print JSON",
+	{ 0, OPTION_FLAG, "json", offsetof(struct status_options, json), NULL, "print JSON",
 		COMPLETE_NOTHING },
 	{ 0 },
 };

@@ -24,9 +24,9 @@ struct ls_options {
 static const struct option_spec no_specs[] = { { 0 } };
 
 static const struct option_spec ls_specs[] = {
-	{ 'q', "quiet", OPTION_FLAG, offsetof(struct ls_options, quiet), NULL,
+	{ 'q', OPTION_FLAG, "quiet", offsetof(struct ls_options, quiet), NULL,
 		"print digests only", COMPLETE_NOTHING },
-	{ 0, "json", OPTION_FLAG, offsetof(struct ls_options, json), NULL, "print JSON",
+	{ 0, OPTION_FLAG, "json", offsetof(struct ls_options, json), NULL, "print JSON",
 		COMPLETE_NOTHING },
 	{ 0 },
 };
@@ -84,8 +84,9 @@ static char *join(const json_t *list)
 	size_t i;
 
 	buf_init(&text, 4096);
-	json_array_foreach(list, i, item)
+	json_array_foreach(list, i, item) {
 		buf_appendf(&text, "%s%s", i ? ", " : "", json_string_value(item));
+	}
 	return xstrndup(buf_length(&text) ? (const char *)buf_head(&text) : "-",
 		buf_length(&text) ? buf_length(&text) : 1);
 }
@@ -119,8 +120,6 @@ static int run_ls(const struct call *call, struct err *err)
 	const struct ls_options *options = call->options;
 	cleanup_json json_t *images = NULL;
 	cleanup_json json_t *object = NULL;
-	const json_t *image;
-	size_t i;
 	int r = images_list(&images, err);
 
 	if (r < 0)
@@ -131,8 +130,7 @@ static int run_ls(const struct call *call, struct err *err)
 	else if (!options->quiet)
 		print_table(images);
 	else
-		json_array_foreach(images, i, image)
-			puts(api_text(image, "digest"));
+		show_texts(images, "digest");
 	return STATUS_DONE;
 }
 

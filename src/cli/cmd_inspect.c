@@ -19,7 +19,7 @@ struct options {
 };
 
 static const struct option_spec specs[] = {
-	{ 0, "json", OPTION_FLAG, offsetof(struct options, json), NULL, "print JSON",
+	{ 0, OPTION_FLAG, "json", offsetof(struct options, json), NULL, "print JSON",
 		COMPLETE_NOTHING },
 	{ 0 },
 };
@@ -81,8 +81,9 @@ static void print_list(const char *label, const json_t *list)
 	const json_t *item;
 	size_t i;
 
-	json_array_foreach(list, i, item)
+	json_array_foreach(list, i, item) {
 		print_line(i ? "" : label, json_string_value(item) ? json_string_value(item) : "");
+	}
 }
 
 static void print_workspaces(const json_t *box)

@@ -20,9 +20,9 @@ struct options {
 };
 
 static const struct option_spec specs[] = {
-	{ 'f', "follow", OPTION_FLAG, offsetof(struct options, follow), NULL,
+	{ 'f', OPTION_FLAG, "follow", offsetof(struct options, follow), NULL,
 		"go on as the log grows", COMPLETE_NOTHING },
-	{ 0, "stream", OPTION_STRING, offsetof(struct options, stream), "NAME",
+	{ 0, OPTION_STRING, "stream", offsetof(struct options, stream), "NAME",
 		"console (default) or keeper", COMPLETE_STREAM },
 	{ 0 },
 };

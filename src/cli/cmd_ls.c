@@ -16,9 +16,9 @@ struct options {
 };
 
 static const struct option_spec specs[] = {
-	{ 'q', "quiet", OPTION_FLAG, offsetof(struct options, quiet), NULL, "print names only",
+	{ 'q', OPTION_FLAG, "quiet", offsetof(struct options, quiet), NULL, "print names only",
 		COMPLETE_NOTHING },
-	{ 0, "json", OPTION_FLAG, offsetof(struct options, json), NULL, "print JSON",
+	{ 0, OPTION_FLAG, "json", offsetof(struct options, json), NULL, "print JSON",
 		COMPLETE_NOTHING },
 	{ 0 },
 };
@@ -47,8 +47,7 @@ static int run(const struct call *call, struct err *err)
 	const struct options *options = call->options;
 	struct api_request request = { .method = "GET", .path = "/v1/sandboxes" };
 	cleanup_json json_t *answer = NULL;
-	const json_t *sandboxes, *sandbox;
-	size_t i;
+	const json_t *sandboxes;
 	int r = api_call(&request, &answer, err);
 
 	if (r < 0)
@@ -59,8 +58,7 @@ static int run(const struct call *call, struct err *err)
 	else if (!options->quiet)
 		print_table(sandboxes);
 	else
-		json_array_foreach(sandboxes, i, sandbox)
-			puts(api_text(sandbox, "name"));
+		show_texts(sandboxes, "name");
 	return STATUS_DONE;
 }
 

@@ -18,12 +18,12 @@ struct options {
 };
 
 static const struct option_spec specs[] = {
-	{ 0, "dry-run", OPTION_FLAG, offsetof(struct options, dry_run), NULL,
+	{ 0, OPTION_FLAG, "dry-run", offsetof(struct options, dry_run), NULL,
 		"only say what would be removed", COMPLETE_NOTHING },
-	{ 0, "filter", OPTION_STRING, offsetof(struct options, filter), "until=TIME",
+	{ 0, OPTION_STRING, "filter", offsetof(struct options, filter), "until=TIME",
 		"only what was last used before TIME (168h, a date, seconds since 1970)",
 		COMPLETE_NOTHING },
-	{ 'f', "force", OPTION_FLAG, offsetof(struct options, force), NULL, "do not ask",
+	{ 'f', OPTION_FLAG, "force", offsetof(struct options, force), NULL, "do not ask",
 		COMPLETE_NOTHING },
 	{ 0 },
 };
@@ -80,10 +80,11 @@ static int run(const struct call *call, struct err *err)
 	r = sandbox_list(&sandboxes, err);
 	if (r < 0)
 		return r;
-	json_array_foreach(sandboxes, i, sandbox)
+	json_array_foreach(sandboxes, i, sandbox) {
 		if (strcmp(api_text(sandbox, "state"), "stopped") == 0 &&
 			last_used(sandbox) < until)
 			words_add(&names, api_text(sandbox, "name"));
+	}
 	r = prune(options, &names, err);
 	words_finish(&names);
 	return r;

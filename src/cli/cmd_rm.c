@@ -14,9 +14,9 @@ struct options {
 };
 
 static const struct option_spec specs[] = {
-	{ 'f', "force", OPTION_FLAG, offsetof(struct options, force), NULL,
+	{ 'f', OPTION_FLAG, "force", offsetof(struct options, force), NULL,
 		"do not ask, and end open sessions", COMPLETE_NOTHING },
-	{ 0, "all", OPTION_FLAG, offsetof(struct options, all), NULL, "all sandboxes",
+	{ 0, OPTION_FLAG, "all", offsetof(struct options, all), NULL, "all sandboxes",
 		COMPLETE_NOTHING },
 	{ 0 },
 };
@@ -68,8 +68,9 @@ static int run(const struct call *call, struct err *err)
 	r = sandbox_list(&sandboxes, err);
 	if (r < 0)
 		return r;
-	json_array_foreach(sandboxes, i, sandbox)
+	json_array_foreach(sandboxes, i, sandbox) {
 		words_add(&names, api_text(sandbox, "name"));
+	}
 	r = run_on(&names, options, err);
 	words_finish(&names);
 	return r;

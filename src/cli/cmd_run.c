@@ -25,11 +25,11 @@ struct options {
 
 static const struct option_spec specs[] = {
 	SPEC_OPTION_ROWS(options),
-	{ 'd', "detach", OPTION_FLAG, offsetof(struct options, detach), NULL,
+	{ 'd', OPTION_FLAG, "detach", offsetof(struct options, detach), NULL,
 		"start the agent in the background", COMPLETE_NOTHING },
-	{ 0, "pull", OPTION_FLAG, offsetof(struct options, pull), NULL,
+	{ 0, OPTION_FLAG, "pull", offsetof(struct options, pull), NULL,
 		"go over to the newest base image and agent", COMPLETE_NOTHING },
-	{ 0, "detach-keys", OPTION_STRING, offsetof(struct options, detach_keys), "KEYS",
+	{ 0, OPTION_STRING, "detach-keys", offsetof(struct options, detach_keys), "KEYS",
 		"leave the agent running (default: ctrl-p,ctrl-q)", COMPLETE_NOTHING },
 	{ 0 },
 };

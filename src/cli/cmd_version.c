@@ -12,7 +12,7 @@ struct options {
 };
 
 static const struct option_spec specs[] = {
-	{ 0, "json", OPTION_FLAG, offsetof(struct options, json), NULL, "print JSON",
+	{ 0, OPTION_FLAG, "json", offsetof(struct options, json), NULL, "print JSON",
 		COMPLETE_NOTHING },
 	{ 0 },
 };

@@ -45,9 +45,9 @@ struct words {
 };
 
 struct option_spec {
-	char letter;	  /* '\0': the long form only */
-	const char *name; /* NULL ends a table */
+	char letter; /* '\0': the long form only */
 	enum option_kind kind;
+	const char *name; /* NULL ends a table */
 	size_t offset;
 	const char *value; /* what --help calls the value; NULL for a flag */
 	const char *help;

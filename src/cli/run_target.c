@@ -15,7 +15,6 @@
 
 /* What the search works with. */
 struct search {
-	const struct call *call;
 	const struct spec_options *options;
 	const struct environment *environment;
 	json_t *agents;
@@ -67,7 +66,7 @@ static int take_named(const struct search *search, const json_t *sandbox, struct
 {
 	const char *name = api_text(sandbox, "name");
 	cleanup_free char *path = NULL;
-	bool readonly;
+	bool readonly = false;
 
 	if (search->agent &&
 		strcmp(api_text(search->agent, "name"), api_text(sandbox, "agent")) != 0) {
@@ -144,7 +143,7 @@ static int find(const struct search *search, json_t **ret_sandbox, struct err *e
 	cleanup_json json_t *body = NULL;
 	cleanup_free char *path = NULL;
 	struct api_request request = { .method = "POST", .path = "/v1/sandboxes/find" };
-	bool readonly;
+	bool readonly = false;
 	int r = spec_parse_path(text, &path, &readonly, err);
 
 	if (r < 0)
@@ -185,7 +184,7 @@ static int by_directory(const struct search *search, struct run_target *ret, str
 	cleanup_json json_t *answer = NULL;
 	cleanup_free char *path = NULL;
 	const json_t *sandbox, *found = NULL;
-	bool readonly;
+	bool readonly = false;
 	size_t i, count = 0;
 
 	if (spec_parse_path(".", &path, &readonly, err) < 0 || api_call(&request, &answer, err) < 0)
@@ -211,8 +210,9 @@ static int unknown_word(const struct search *search, const char *word, struct er
 	size_t i;
 
 	suggest_init(&suggest, word);
-	json_array_foreach(search->agents, i, agent)
+	json_array_foreach(search->agents, i, agent) {
 		suggest_offer(&suggest, api_text(agent, "name"));
+	}
 	err_set(err, ENOENT, "there is no agent and no sandbox '%s'", word);
 	if (strchr(word, '/') || strcmp(word, ".") == 0)
 		err_hint(err, "the agent comes before the directory: sbx run claude %s", word);
@@ -228,7 +228,7 @@ int run_target_find(const struct call *call, const struct spec_options *options,
 {
 	const struct words *words = &call->operands.words;
 	const char *first = words->count ? words->items[0] : NULL;
-	struct search search = { .call = call, .options = options, .environment = environment };
+	struct search search = { .options = options, .environment = environment };
 	int r = agents_list(&search.agents, err);
 
 	if (r < 0)

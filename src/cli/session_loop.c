@@ -253,7 +253,7 @@ static void send_window(struct loop *loop)
 static void stop_and_continue(struct loop *loop, struct err *err)
 {
 	terminal_restore();
-	raise(SIGSTOP);
+	kill(getpid(), SIGSTOP);
 	if (terminal_raw(loop->io->input, err) < 0)
 		finish(loop, SESSION_END_LEFT, 1);
 	send_window(loop);

@@ -21,6 +21,16 @@ void show_json(const json_t *json)
 	fputc('\n', stdout);
 }
 
+void show_texts(const json_t *list, const char *key)
+{
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach(list, i, item) {
+		puts(api_text(item, key));
+	}
+}
+
 char *show_path(const char *path)
 {
 	const char *home = getenv("HOME");

@@ -10,6 +10,9 @@
 /* Prints JSON with a newline on stdout; on a terminal nothing but ASCII, so nothing can hide. */
 void show_json(const json_t *json);
 
+/* Prints that member of each object of a list, one a line. */
+void show_texts(const json_t *list, const char *key);
+
 /* A path with the home directory as ~. The caller frees. */
 char *show_path(const char *path);
 

@@ -47,7 +47,7 @@ static int add_workspace(json_t *workspaces, const char *text, struct err *err)
 {
 	cleanup_free char *path = NULL;
 	json_t *value;
-	bool readonly;
+	bool readonly = false;
 	int r = spec_parse_path(text, &path, &readonly, err);
 
 	if (r < 0)

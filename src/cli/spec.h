@@ -24,19 +24,19 @@ struct spec_options {
 
 /* The rows of an option table whose struct has a `struct spec_options spec`. */
 #define SPEC_OPTION_ROWS(options)                                                                  \
-	{ 0, "name", OPTION_STRING, offsetof(struct options, spec.name), "NAME",                   \
+	{ 0, OPTION_STRING, "name", offsetof(struct options, spec.name), "NAME",                   \
 		"the sandbox's name (default: AGENT-DIRECTORY)", COMPLETE_SANDBOX },               \
-	{ 0, "cpus", OPTION_NUMBER, offsetof(struct options, spec.cpus), "N",                      \
+	{ 0, OPTION_NUMBER, "cpus", offsetof(struct options, spec.cpus), "N",                      \
 		"virtual CPUs (default: all of the host)", COMPLETE_NOTHING },                     \
-	{ 0, "memory", OPTION_SIZE, offsetof(struct options, spec.memory), "SIZE",                 \
+	{ 0, OPTION_SIZE, "memory", offsetof(struct options, spec.memory), "SIZE",                 \
 		"memory at most (default: half of the host's)", COMPLETE_NOTHING },                \
-	{ 0, "disk", OPTION_SIZE, offsetof(struct options, spec.disk), "SIZE",                     \
+	{ 0, OPTION_SIZE, "disk", offsetof(struct options, spec.disk), "SIZE",                     \
 		"disk at most (default: 20g)", COMPLETE_NOTHING },                                 \
-	{ 'e', "env", OPTION_LIST, offsetof(struct options, spec.env), "NAME[=VALUE]",             \
+	{ 'e', OPTION_LIST, "env", offsetof(struct options, spec.env), "NAME[=VALUE]",             \
 		"set a variable, or pass on the one set here", COMPLETE_NOTHING },                 \
-	{ 0, "env-file", OPTION_LIST, offsetof(struct options, spec.env_files), "FILE",            \
+	{ 0, OPTION_LIST, "env-file", offsetof(struct options, spec.env_files), "FILE",            \
 		"read variables from a file", COMPLETE_FILE },                                     \
-	{ 0, "keep", OPTION_FLAG, offsetof(struct options, spec.keep), NULL,                       \
+	{ 0, OPTION_FLAG, "keep", offsetof(struct options, spec.keep), NULL,                       \
 		"never stop the VM for being idle", COMPLETE_NOTHING }
 
 /*

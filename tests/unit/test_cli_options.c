@@ -25,12 +25,12 @@ struct values {
 };
 
 static const struct option_spec specs[] = {
-	{ 'f', "flag", OPTION_FLAG, offsetof(struct values, flag), NULL, "", COMPLETE_NOTHING },
-	{ 'o', "other", OPTION_FLAG, offsetof(struct values, other), NULL, "", COMPLETE_NOTHING },
-	{ 't', "text", OPTION_STRING, offsetof(struct values, text), "TEXT", "", COMPLETE_NOTHING },
-	{ 'e', "env", OPTION_LIST, offsetof(struct values, list), "X", "", COMPLETE_NOTHING },
-	{ 0, "number", OPTION_NUMBER, offsetof(struct values, number), "N", "", COMPLETE_NOTHING },
-	{ 0, "size", OPTION_SIZE, offsetof(struct values, size), "SIZE", "", COMPLETE_NOTHING },
+	{ 'f', OPTION_FLAG, "flag", offsetof(struct values, flag), NULL, "", COMPLETE_NOTHING },
+	{ 'o', OPTION_FLAG, "other", offsetof(struct values, other), NULL, "", COMPLETE_NOTHING },
+	{ 't', OPTION_STRING, "text", offsetof(struct values, text), "TEXT", "", COMPLETE_NOTHING },
+	{ 'e', OPTION_LIST, "env", offsetof(struct values, list), "X", "", COMPLETE_NOTHING },
+	{ 0, OPTION_NUMBER, "number", offsetof(struct values, number), "N", "", COMPLETE_NOTHING },
+	{ 0, OPTION_SIZE, "size", offsetof(struct values, size), "SIZE", "", COMPLETE_NOTHING },
 	{ 0 },
 };
 
