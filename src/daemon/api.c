@@ -12,7 +12,7 @@
 #include "common/mem.h"
 #include "common/text.h"
 
-enum { API_VERSION = 1, MAX_PARAMETER = 255 };
+enum { API_VERSION = 1, MAX_PARAMETER = 1024 };
 
 static enum api_code get_version(struct request *request)
 {
@@ -80,7 +80,7 @@ static enum api_code run(const struct route *route, struct request *request, con
 {
 	if (parameter) {
 		request->parameter = xstrndup(parameter, length);
-		if (length > 3 * MAX_PARAMETER || text_percent_decode(request->parameter) < 0) {
+		if (length > MAX_PARAMETER || text_percent_decode(request->parameter) < 0) {
 			err_set(&request->err, EINVAL, "a malformed path");
 			return API_BAD_REQUEST;
 		}

@@ -28,6 +28,7 @@
 enum {
 	MAX_SAID = 4 << 20,   /* all lines of one build; progress beyond is dropped */
 	MAX_LINE = 256 << 10, /* the longest is a manifest with its packages */
+	KEPT_ROOM = 2 * MAX_LINE, /* for the conclusion */
 	READ_SIZE = 4096,
 };
 
@@ -73,7 +74,7 @@ static void say(struct build *build, const char *line, size_t length)
 
 	if (json_is_object(object)) {
 		pthread_mutex_lock(&builds_lock);
-		if (concludes || buf_room(&build->said) > 2 * MAX_LINE) {
+		if (concludes || buf_room(&build->said) > KEPT_ROOM) {
 			buf_append(&build->said, line, length);
 			buf_append(&build->said, "\n", 1);
 		}
@@ -166,7 +167,7 @@ static int start(const char *agent, struct build **ret_build, struct err *err)
 {
 	struct build *build;
 	pthread_t thread;
-	pid_t pid;
+	pid_t pid = 0;
 	int output = -1, r = spawn_builder(agent, &pid, &output, err);
 
 	if (r < 0)
@@ -203,7 +204,7 @@ int build_join(const char *agent, struct build **ret_build, struct err *err)
 			break;
 	if (!build)
 		r = start(agent, &build, err);
-	if (r == 0) {
+	if (r == 0 && build) {
 		build->references++;
 		*ret_build = build;
 	}

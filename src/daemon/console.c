@@ -19,7 +19,7 @@ json_t *console_string(const char *bytes, size_t length)
 		return string;
 	copy = xmalloc(length + 1);
 	for (size_t i = 0; i < length; i++)
-		copy[i] = bytes[i] > 0 ? bytes[i] : '?';
+		copy[i] = (char)(bytes[i] > 0 ? bytes[i] : '?');
 	return json_stringn(copy, length);
 }
 

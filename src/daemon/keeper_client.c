@@ -48,7 +48,7 @@ void keeper_unlock(int fd)
 
 bool keeper_lives(int dirfd)
 {
-	int fd, r = keeper_lock(dirfd, &fd);
+	int fd = -1, r = keeper_lock(dirfd, &fd);
 
 	if (r == 0)
 		keeper_unlock(fd);

@@ -50,7 +50,7 @@ static int by_path_length(const void *a, const void *b)
 /* The guest mounts them in this order: an outer directory before one that lies in it. */
 static json_t *make_shares(const struct spec *spec)
 {
-	const struct workspace *order[SPEC_MAX_WORKSPACES];
+	const struct workspace *order[SPEC_MAX_WORKSPACES] = { NULL };
 	json_t *shares = json_array();
 	size_t count = spec->workspace_count;
 
@@ -58,7 +58,7 @@ static json_t *make_shares(const struct spec *spec)
 		count = SPEC_MAX_WORKSPACES;
 	for (size_t i = 0; i < count; i++)
 		order[i] = &spec->workspaces[i];
-	qsort(order, count, sizeof(*order), by_path_length);
+	qsort(order, count, sizeof(void *), by_path_length);
 	for (size_t i = 0; i < count; i++) {
 		char tag[16];
 

@@ -203,7 +203,7 @@ int main(int argc, char **argv)
 {
 	struct start start = { .ready_fd = -1 };
 	cleanup_err struct err err = ERR_INIT;
-	struct http_server *server;
+	struct http_server *server = NULL;
 	struct daemon daemon = { 0 };
 	int r;
 

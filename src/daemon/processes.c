@@ -54,6 +54,6 @@ json_t *processes_of_keeper(pid_t keeper, pid_t vmm)
 	rest = children;
 	while (rest && (word = strsep(&rest, " \n")))
 		if (*word)
-			add_child(list, (pid_t)atoi(word), vmm, &shares);
+			add_child(list, (pid_t)strtol(word, NULL, 10), vmm, &shares);
 	return list;
 }

@@ -15,8 +15,6 @@
 #include "common/cleanup.h"
 #include "common/mem.h"
 
-extern char **environ;
-
 static int find_program(const char *name, char **ret_path, struct err *err)
 {
 	const char *path = getenv("PATH");

@@ -192,11 +192,10 @@ int sandbox_watch(struct sandbox_table *table, struct sandbox *sandbox, pid_t ch
 
 void sandbox_adopt(struct sandbox_table *table, struct sandbox *sandbox)
 {
-	cleanup_close int dirfd = -1;
-
 	pthread_mutex_lock(&sandbox->lock);
 	if (!sandbox->busy && !sandbox->alive) {
-		dirfd = sandbox_open(sandbox);
+		cleanup_close int dirfd = sandbox_open(sandbox);
+
 		if (dirfd >= 0 && keeper_lives(dirfd)) {
 			log_info("sandbox %s: found its keeper running", sandbox->id);
 			if (start_watcher(table, sandbox, 0, -1) < 0)

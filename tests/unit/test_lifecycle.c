@@ -176,14 +176,14 @@ static void test_create_and_remove(void **state)
 	struct fixture *fixture = *state;
 	cleanup_record struct record record = { 0 };
 	cleanup_record struct record holder = { 0 };
-	char id[RECORD_ID_LENGTH + 1];
+	char id[sizeof(record.id)];
 
 	assert_int_equal(create(fixture, NULL, "shell", &record), API_OK);
 	assert_string_equal(record.spec.name, "shell-work");
 	assert_string_equal(record.base, DIGEST);
 	assert_int_equal(create(fixture, NULL, "shell", &holder), API_EXISTS);
 	assert_string_equal(holder.id, record.id);
-	strcpy(id, record.id);
+	memcpy(id, record.id, sizeof(id));
 	restart(fixture);
 	assert_true(has_directory(fixture, id));
 	assert_int_equal(lifecycle_remove(&fixture->daemon, "shell-work", false, NULL), API_OK);
@@ -213,7 +213,7 @@ static void test_disk(void **state)
 	assert_int_equal(create(fixture, "box", "shell", &record), API_OK);
 	path = xasprintf("%s/%s/%s", fixture->daemon.sandboxes_path, record.id, DISK_FILE);
 	assert_int_equal(stat(path, &st), 0);
-	assert_int_equal(st.st_size, 20480ll << 20);
+	assert_int_equal(st.st_size, 20480LL << 20);
 	assert_true(st.st_blocks * 512 < 2 << 20);
 	command = xasprintf("PATH=$PATH:/usr/sbin:/sbin e2fsck -fn %s >/dev/null 2>&1", path);
 	assert_int_equal(system(command), 0);
@@ -243,7 +243,7 @@ static void test_restart_removes_half_made(void **state)
 	/* Killed right after the row, after the directory, and during a removal. */
 	for (int step = 0; step < 3; step++) {
 		assert_int_equal(create(fixture, "box", "shell", &record), API_OK);
-		strcpy(id, record.id);
+		memcpy(id, record.id, sizeof(id));
 		registry_set_state(fixture->daemon.registry, id,
 			step < 2 ? RECORD_CREATING : RECORD_REMOVING, NULL);
 		if (step == 0)

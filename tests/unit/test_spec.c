@@ -207,7 +207,7 @@ static json_t *make_body(const char *text)
 		if (*text == '@')
 			o += sprintf(o, "[{\"path\":\"%s/work/a\"}]", home);
 		else
-			*o++ = *text == '\'' ? '"' : *text;
+			*o++ = (char)(*text == '\'' ? '"' : *text);
 	}
 	body = json_loads(full, 0, NULL);
 	assert_non_null(body);
