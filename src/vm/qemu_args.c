@@ -47,9 +47,11 @@ static void add_machine(const struct vm_config *config, struct args *args)
 /* An emulated CPU does not speculate in the guest's sight, so under TCG the mitigations only cost. */
 static void add_kernel(const struct vm_config *config, uint64_t tsc_khz, struct args *args)
 {
-	cleanup_free char *clock = tsc_khz ? xasprintf(" tsc_early_khz=%" PRIu64, tsc_khz) : NULL;
+	cleanup_free char *clock = NULL;
 	bool tcg = config->accel == VM_ACCEL_TCG;
 
+	if (tsc_khz)
+		clock = xasprintf(" tsc=reliable tsc_early_khz=%" PRIu64, tsc_khz);
 	args_option(args, "-kernel", QEMU_KERNEL);
 	args_option(args, "-initrd", QEMU_INITRD);
 	args_option(args, "-append",
