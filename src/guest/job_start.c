@@ -165,22 +165,40 @@ static int open_terminal(const struct request *request, const struct user *user,
 	return 0;
 }
 
+/* The user owns the pipe, so that the program may open /dev/stderr and the like by name. */
+static int make_pipe(const struct user *user, int pair[2])
+{
+	if (pipe2(pair, O_CLOEXEC) < 0)
+		return -errno;
+	if (user->uid != 0 && fchown(pair[0], user->uid, user->gid) < 0) {
+		int r = -errno;
+
+		close_all(pair, 2);
+		return r;
+	}
+	return 0;
+}
+
 static int open_pipes(const struct server *server, const struct request *request,
-	struct plumbing *plumbing)
+	const struct user *user, struct plumbing *plumbing)
 {
 	int pair[2];
 
 	if (request->flags & SESSION_WITH_STDIN) {
-		if (pipe2(pair, O_CLOEXEC) < 0)
-			return -errno;
+		int r = make_pipe(user, pair);
+
+		if (r < 0)
+			return r;
 		plumbing->child[0] = pair[0];
 		plumbing->ours[JOB_INPUT] = pair[1];
 	} else {
 		plumbing->child[0] = fcntl(server->null_fd, F_DUPFD_CLOEXEC, 3);
 	}
 	for (int i = JOB_OUTPUT; i <= JOB_ERRORS; i++) {
-		if (pipe2(pair, O_CLOEXEC) < 0)
-			return -errno;
+		int r = make_pipe(user, pair);
+
+		if (r < 0)
+			return r;
 		plumbing->ours[i] = pair[0];
 		plumbing->child[i] = pair[1];
 	}
@@ -254,7 +272,7 @@ static int launch(struct server *server, const struct request *request, struct s
 	struct plumbing *plumbing, pid_t *ret_pid, struct job_failure *failure)
 {
 	int r = request->terminal ? open_terminal(request, spawn->user, plumbing)
-				  : open_pipes(server, request, plumbing);
+				  : open_pipes(server, request, spawn->user, plumbing);
 
 	if (r < 0)
 		return fail(failure, -r, 0, "cannot open the program's %s: %s",

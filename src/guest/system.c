@@ -12,6 +12,7 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -104,6 +105,15 @@ int system_set_up(const struct guest_config *config, bool first, struct err *err
 	return first ? write_first_files(hostname, err) : 0;
 }
 
+/* What udev does elsewhere: nodes that a driver makes only on demand, and modes for everybody. */
+static void make_device_nodes(void)
+{
+	chmod("/dev/fuse", 0666);
+	mkdir("/dev/net", 0755);
+	if (mknod("/dev/net/tun", S_IFCHR, makedev(10, 200)) == 0)
+		chmod("/dev/net/tun", 0666);
+}
+
 /* runc makes groups below the root one; it expects the controllers to be there for them. */
 static void set_up_control_groups(void)
 {
@@ -125,6 +135,7 @@ void system_set_up_engine(void)
 	set_up_control_groups();
 	/* Mounts made later are seen in containers that ask for it, as on other systems. */
 	mount(NULL, "/", NULL, MS_REC | MS_SHARED, NULL);
+	make_device_nodes();
 	mkdir("/dev/mqueue", 01777);
 	if (mount("mqueue", "/dev/mqueue", "mqueue", MS_NOSUID | MS_NOEXEC | MS_NODEV, NULL) < 0)
 		console_say("/dev/mqueue: %s", strerror(errno));
