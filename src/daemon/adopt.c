@@ -9,6 +9,8 @@
 #include "common/mem.h"
 #include "daemon/lifecycle_internal.h"
 
+enum { HEAR_MS = 300 /* for all keepers together */ };
+
 struct leftover {
 	struct daemon *daemon;
 	struct sandbox *sandbox; /* busy, with a reference */
@@ -24,6 +26,7 @@ static void *leftover_main(void *argument)
 	if (lifecycle_remove_marked(leftover->daemon, sandbox, &err) != API_OK)
 		log_error("sandbox %s: finish its removal: %s", sandbox->id, err.message);
 	pthread_mutex_lock(&sandbox->lock);
+	sandbox->removing = false;
 	sandbox_end(sandbox);
 	pthread_mutex_unlock(&sandbox->lock);
 	sandbox_release(&leftover->daemon->sandboxes, sandbox);
@@ -43,6 +46,7 @@ static void remove_leftover(struct daemon *daemon, const struct record *record)
 	sandbox_adopt(&daemon->sandboxes, leftover->sandbox);
 	pthread_mutex_lock(&leftover->sandbox->lock);
 	leftover->sandbox->busy = true;
+	leftover->sandbox->removing = true;
 	pthread_mutex_unlock(&leftover->sandbox->lock);
 	if (pthread_create(&thread, NULL, leftover_main, leftover) == 0)
 		pthread_detach(thread);
@@ -50,25 +54,40 @@ static void remove_leftover(struct daemon *daemon, const struct record *record)
 		leftover_main(leftover);
 }
 
+/* The first client should see what the last one saw: gives the keepers a moment to say it. */
+static void wait_heard(struct sandbox *sandbox, uint64_t deadline)
+{
+	pthread_mutex_lock(&sandbox->lock);
+	while (sandbox->alive && !sandbox->heard && sandbox_wait(sandbox, deadline))
+		;
+	pthread_mutex_unlock(&sandbox->lock);
+}
+
 int lifecycle_adopt_all(struct daemon *daemon, struct err *err)
 {
+	struct sandbox **adopted;
 	struct record *records;
-	size_t count;
+	size_t count, adopted_count = 0;
+	uint64_t deadline;
 	int r = registry_list(daemon->registry, &records, &count, err);
 
 	if (r < 0)
 		return r;
+	adopted = xcalloc(count + 1, sizeof(struct sandbox *));
 	for (size_t i = 0; i < count; i++) {
-		struct sandbox *sandbox;
-
 		if (records[i].state != RECORD_READY) {
 			remove_leftover(daemon, &records[i]);
 			continue;
 		}
-		sandbox = sandbox_get(&daemon->sandboxes, records[i].id);
-		sandbox_adopt(&daemon->sandboxes, sandbox);
-		sandbox_release(&daemon->sandboxes, sandbox);
+		adopted[adopted_count] = sandbox_get(&daemon->sandboxes, records[i].id);
+		sandbox_adopt(&daemon->sandboxes, adopted[adopted_count++]);
 	}
+	deadline = sandbox_deadline(HEAR_MS);
+	for (size_t i = 0; i < adopted_count; i++) {
+		wait_heard(adopted[i], deadline);
+		sandbox_release(&daemon->sandboxes, adopted[i]);
+	}
+	free(adopted);
 	record_free_list(records, count);
 	return 0;
 }
