@@ -40,26 +40,28 @@
 	X(REGISTRY_AFTER_COMMIT, "registry.after-commit")                                          \
 	X(DAEMON_CREATE_BEFORE_INSERT, "daemon.create.before-insert")                              \
 	X(DAEMON_CREATE_AFTER_INSERT, "daemon.create.after-insert")                                \
+	X(DAEMON_CREATE_BEFORE_MKDIR, "daemon.create.before-mkdir")                                \
 	X(DAEMON_CREATE_AFTER_MKDIR, "daemon.create.after-mkdir")                                  \
-	X(DAEMON_CREATE_BEFORE_SPAWN_MKFS, "daemon.create.before-spawn-mkfs")                      \
-	X(DAEMON_CREATE_AFTER_DISK, "daemon.create.after-disk")                                    \
+	X(DAEMON_CREATE_BEFORE_MKFS, "daemon.create.before-mkfs")                                  \
+	X(DAEMON_CREATE_AFTER_MKFS, "daemon.create.after-mkfs")                                    \
 	X(DAEMON_CREATE_BEFORE_READY, "daemon.create.before-ready")                                \
 	X(DAEMON_CREATE_AFTER_READY, "daemon.create.after-ready")                                  \
-	X(DAEMON_START_BEFORE_START_JSON, "daemon.start.before-start-json")                        \
-	X(DAEMON_START_AFTER_START_JSON, "daemon.start.after-start-json")                          \
+	X(DAEMON_START_BEFORE_CONFIG, "daemon.start.before-config")                                \
+	X(DAEMON_START_AFTER_CONFIG, "daemon.start.after-config")                                  \
 	X(DAEMON_START_BEFORE_SPAWN, "daemon.start.before-spawn")                                  \
 	X(DAEMON_START_AFTER_SPAWN, "daemon.start.after-spawn")                                    \
-	X(DAEMON_START_RUNNING, "daemon.start.running")                                            \
+	X(DAEMON_START_BEFORE_WAIT, "daemon.start.before-wait")                                    \
+	X(DAEMON_START_AFTER_WAIT, "daemon.start.after-wait")                                      \
 	X(DAEMON_STOP_BEFORE_REQUEST, "daemon.stop.before-request")                                \
 	X(DAEMON_STOP_AFTER_REQUEST, "daemon.stop.after-request")                                  \
-	X(DAEMON_STOP_AFTER_DOWN, "daemon.stop.after-down")                                        \
 	X(DAEMON_REMOVE_BEFORE_MARK, "daemon.remove.before-mark")                                  \
 	X(DAEMON_REMOVE_AFTER_MARK, "daemon.remove.after-mark")                                    \
+	X(DAEMON_REMOVE_BEFORE_KILL, "daemon.remove.before-kill")                                  \
 	X(DAEMON_REMOVE_AFTER_KILL, "daemon.remove.after-kill")                                    \
+	X(DAEMON_REMOVE_BEFORE_TREE, "daemon.remove.before-tree")                                  \
 	X(DAEMON_REMOVE_AFTER_TREE, "daemon.remove.after-tree")                                    \
-	X(DAEMON_REMOVE_AFTER_DELETE, "daemon.remove.after-delete")                                \
-	X(DAEMON_BUILD_BEFORE_SPAWN, "daemon.build.before-spawn")                                  \
-	X(DAEMON_BUILD_AFTER_SPAWN, "daemon.build.after-spawn")
+	X(DAEMON_REMOVE_BEFORE_DELETE, "daemon.remove.before-delete")                              \
+	X(DAEMON_REMOVE_AFTER_DELETE, "daemon.remove.after-delete")
 
 enum fault {
 #define FAULT_ENUM(id, name) FAULT_##id,

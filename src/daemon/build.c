@@ -19,7 +19,6 @@
 
 #include "common/buf.h"
 #include "common/cleanup.h"
-#include "common/fault.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/paths.h"
@@ -153,11 +152,9 @@ static int spawn_builder(const char *agent, pid_t *ret_pid, int *ret_output, str
 		return err_errno(err, errno, "start an image build");
 	read_end = pipe_fds[0];
 	write_end = pipe_fds[1];
-	fault_point(FAULT_DAEMON_BUILD_BEFORE_SPAWN);
 	r = program_spawn(argv, write_end, -1, ret_pid, &pidfd, err);
 	if (r < 0)
 		return r;
-	fault_point(FAULT_DAEMON_BUILD_AFTER_SPAWN);
 	*ret_output = take_fd(&read_end);
 	return 0;
 }

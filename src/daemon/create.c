@@ -11,6 +11,7 @@
 
 #include "common/cleanup.h"
 #include "common/fault.h"
+#include "common/log.h"
 #include "common/mem.h"
 #include "common/paths.h"
 #include "daemon/disk.h"
@@ -53,13 +54,13 @@ static int make_directory(struct daemon *daemon, const struct record *record, st
 	cleanup_close int fd = -1;
 	int r;
 
+	fault_point(FAULT_DAEMON_CREATE_BEFORE_MKDIR);
 	if (mkdirat(daemon->sandboxes_fd, record->id, 0700) < 0)
 		return err_errno(err, errno, "create %s", directory);
 	fault_point(FAULT_DAEMON_CREATE_AFTER_MKDIR);
 	r = disk_create(directory, record->spec.disk_mib, err);
 	if (r < 0)
 		return r;
-	fault_point(FAULT_DAEMON_CREATE_AFTER_DISK);
 	fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0 || fsync(fd) < 0 || fsync(daemon->sandboxes_fd) < 0)
 		return err_errno(err, errno, "flush %s", directory);
@@ -70,6 +71,7 @@ static int make_directory(struct daemon *daemon, const struct record *record, st
 static enum api_code finish_create(struct daemon *daemon, struct sandbox *sandbox,
 	struct record *record, struct err *err)
 {
+	cleanup_err struct err undo = ERR_INIT;
 	int r = make_directory(daemon, record, err);
 
 	if (r == 0) {
@@ -82,7 +84,8 @@ static enum api_code finish_create(struct daemon *daemon, struct sandbox *sandbo
 		return API_OK;
 	}
 	err_wrap(err, "create sandbox %s", record->spec.name);
-	lifecycle_remove_marked(daemon, sandbox, NULL);
+	if (lifecycle_remove_marked(daemon, sandbox, &undo) != API_OK)
+		log_warn("sandbox %s: take back its creation: %s", record->id, undo.message);
 	return API_FAILED;
 }
 

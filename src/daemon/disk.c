@@ -29,7 +29,10 @@
 #include "common/fault.h"
 #include "common/mem.h"
 #include "common/paths.h"
+#include "common/text.h"
 #include "daemon/program.h"
+
+enum { MAX_COMPLAINT = 64 << 10 };
 
 static int make_sparse(const char *path, uint64_t size_mib, struct err *err)
 {
@@ -42,17 +45,23 @@ static int make_sparse(const char *path, uint64_t size_mib, struct err *err)
 	return 0;
 }
 
-/* The last line that mke2fs said, read until it closed its stderr. */
-static void read_complaint(int fd, struct buf *text)
+/* The last line that mke2fs said, without its name; read until it closed its stderr. */
+static char *read_complaint(int fd)
 {
-	unsigned char *newline;
+	static const char prefix[] = "mke2fs: ";
+	cleanup_buf struct buf text = { 0 };
+	char *all, *last;
 
-	while (buf_read(text, fd, 4096) > 0)
+	buf_init(&text, MAX_COMPLAINT);
+	while (buf_read(&text, fd, MAX_COMPLAINT) > 0)
 		;
-	while (buf_length(text) > 0 && text->data[text->end - 1] == '\n')
-		text->end--;
-	while ((newline = memchr(buf_head(text), '\n', buf_length(text))))
-		buf_consume(text, (size_t)(newline + 1 - buf_head(text)));
+	while (buf_length(&text) > 0 && text.data[text.end - 1] == '\n')
+		text.end--;
+	buf_append(&text, "", 1);
+	all = (char *)buf_head(&text);
+	last = strrchr(all, '\n');
+	last = last ? last + 1 : all;
+	return xstrdup(text_has_prefix(last, prefix) ? last + strlen(prefix) : last);
 }
 
 static int make_file_system(const char *path, struct err *err)
@@ -61,26 +70,26 @@ static int make_file_system(const char *path, struct err *err)
 				       "packed_meta_blocks=1,assume_storage_prezeroed=1";
 	const char *argv[] = { "mke2fs", "-q", "-F", "-t", "ext4", "-m", "0", "-L", "sbx", "-J",
 		"size=64", "-O", "^resize_inode", "-E", extended, path, NULL };
-	cleanup_buf struct buf text = { 0 };
 	cleanup_close int pidfd = -1, read_end = -1;
+	cleanup_free char *complaint = NULL;
 	int pipe_fds[2], status, r;
 	pid_t pid;
 
 	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
 		return err_errno(err, errno, "create %s", path);
 	read_end = pipe_fds[0];
-	fault_point(FAULT_DAEMON_CREATE_BEFORE_SPAWN_MKFS);
+	fault_point(FAULT_DAEMON_CREATE_BEFORE_MKFS);
 	r = program_spawn((char *const *)argv, -1, pipe_fds[1], &pid, &pidfd, err);
 	close(pipe_fds[1]);
 	if (r < 0)
 		return r;
-	buf_init(&text, 64 << 10);
-	read_complaint(read_end, &text);
+	complaint = read_complaint(read_end);
 	status = program_reap(pid);
+	fault_point(FAULT_DAEMON_CREATE_AFTER_MKFS);
 	if (status == 0)
 		return 0;
-	return err_set(err, EIO, "make a file system in %s: mke2fs: %.*s", path,
-		(int)buf_length(&text), buf_length(&text) ? (const char *)buf_head(&text) : "");
+	return err_set(err, EIO, "make a file system in %s: %s", path,
+		*complaint ? complaint : "mke2fs failed");
 }
 
 int disk_create(const char *directory, uint64_t size_mib, struct err *err)

@@ -170,7 +170,7 @@ static int write_config(int dirfd, json_t *config, struct err *err)
 
 	if (!text)
 		return err_set(err, EIO, "start.json cannot be written as JSON");
-	fault_point(FAULT_DAEMON_START_BEFORE_START_JSON);
+	fault_point(FAULT_DAEMON_START_BEFORE_CONFIG);
 	r = io_replace_file(dirfd, "start.json", text, strlen(text));
 	free(text);
 	if (r < 0)
@@ -178,7 +178,7 @@ static int write_config(int dirfd, json_t *config, struct err *err)
 	/* What ended the last run is told until there is a new one, and no longer. */
 	if (unlinkat(dirfd, "exit.json", 0) < 0 && errno != ENOENT)
 		return err_errno(err, errno, "remove exit.json");
-	fault_point(FAULT_DAEMON_START_AFTER_START_JSON);
+	fault_point(FAULT_DAEMON_START_AFTER_CONFIG);
 	return 0;
 }
 

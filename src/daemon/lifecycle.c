@@ -110,7 +110,6 @@ enum api_code lifecycle_stop(struct daemon *daemon, const char *name, uint64_t t
 		fault_point(FAULT_DAEMON_STOP_AFTER_REQUEST);
 		if (r < 0 || !wait_down(sandbox, timeout_ms + STOP_GRACE_MS))
 			r = lifecycle_kill(sandbox, err);
-		fault_point(FAULT_DAEMON_STOP_AFTER_DOWN);
 	}
 	pthread_mutex_unlock(&sandbox->lock);
 	sandbox_release(&daemon->sandboxes, sandbox);

@@ -26,6 +26,7 @@ static enum api_code remove_files(struct daemon *daemon, struct sandbox *sandbox
 		err_set(err, EBUSY, "it was started by somebody else just now");
 		return API_FAILED;
 	}
+	fault_point(FAULT_DAEMON_REMOVE_BEFORE_TREE);
 	r = io_remove_tree(daemon->sandboxes_fd, sandbox->id);
 	if (lock >= 0)
 		keeper_unlock(lock);
@@ -34,6 +35,7 @@ static enum api_code remove_files(struct daemon *daemon, struct sandbox *sandbox
 		return API_FAILED;
 	}
 	fault_point(FAULT_DAEMON_REMOVE_AFTER_TREE);
+	fault_point(FAULT_DAEMON_REMOVE_BEFORE_DELETE);
 	r = registry_delete(daemon->registry, sandbox->id, err);
 	if (r < 0 && r != -ENOENT)
 		return API_FAILED;
@@ -50,6 +52,7 @@ enum api_code lifecycle_remove_marked(struct daemon *daemon, struct sandbox *san
 {
 	int r = 0;
 
+	fault_point(FAULT_DAEMON_REMOVE_BEFORE_KILL);
 	pthread_mutex_lock(&sandbox->lock);
 	if (sandbox->alive)
 		r = lifecycle_kill(sandbox, err);

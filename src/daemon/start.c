@@ -82,6 +82,7 @@ static enum api_code start_locked(struct daemon *daemon, struct sandbox *sandbox
 			if (code != API_OK)
 				return code;
 			booting = result->booted = true;
+			fault_point(FAULT_DAEMON_START_BEFORE_WAIT);
 			continue;
 		}
 		if (sandbox->alive && !(sandbox->heard && sandbox->status.state == KEEPER_STOPPING))
@@ -110,7 +111,7 @@ enum api_code lifecycle_start(struct daemon *daemon, const char *name,
 		sandbox_send(sandbox, "keep", "idle_timeout_s", options->idle_timeout_s);
 	pthread_mutex_unlock(&sandbox->lock);
 	if (code == API_OK)
-		fault_point(FAULT_DAEMON_START_RUNNING);
+		fault_point(FAULT_DAEMON_START_AFTER_WAIT);
 	sandbox_release(&daemon->sandboxes, sandbox);
 	return code;
 }
