@@ -12,9 +12,11 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -73,12 +75,9 @@ static void serve_until_killed(int listen_fd)
 	struct loop loop;
 	sigset_t set;
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	/* What the test itself has open or ignores is not the server's leak. */
 	close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
 	signal(SIGPIPE, SIG_DFL);
-	/* Programs that lose their parent come to the server, as they do to PID 1. */
-	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	sigfillset(&set);
 	sigprocmask(SIG_SETMASK, &set, NULL);
 	loop_init(&loop);
@@ -87,6 +86,29 @@ static void serve_until_killed(int listen_fd)
 	the_server = &server;
 	if (server_init(&server, &loop, &config, listen_fd) == 0)
 		loop_run(&loop);
+	_exit(1);
+}
+
+/*
+ * The server is the first process of a PID namespace, as it is in a sandbox: programs that lose
+ * their parent come to it, and none outlives it.
+ */
+static void run_in_namespace(int listen_fd)
+{
+	pid_t pid;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (unshare(CLONE_NEWPID | CLONE_NEWNS) < 0 ||
+		mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		_exit(1);
+	pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (mount("proc", "/proc", "proc", 0, NULL) == 0)
+			serve_until_killed(listen_fd);
+		_exit(1);
+	}
+	waitpid(pid, NULL, 0);
 	_exit(1);
 }
 
@@ -101,7 +123,7 @@ static void guest_server_start(struct guest_server *server)
 	server->pid = fork();
 	assert_true(server->pid >= 0);
 	if (server->pid == 0)
-		serve_until_killed(fd);
+		run_in_namespace(fd);
 	close(fd);
 }
 

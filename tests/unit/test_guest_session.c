@@ -255,6 +255,46 @@ static void test_list_and_info(void **state)
 	guest_disconnect(&lister);
 }
 
+static uint32_t noise(uint32_t *seed)
+{
+	*seed ^= *seed << 13;
+	*seed ^= *seed >> 17;
+	*seed ^= *seed << 5;
+	return *seed;
+}
+
+/* Frames of every kind and content to running programs: the stream may end, the server may not. */
+static void test_noise(void **state)
+{
+	static const uint8_t types[] = { SESSION_STDIN, SESSION_WINSIZE, SESSION_SIGNAL,
+		SESSION_DETACH, SESSION_ATTACH, SESSION_STDOUT };
+	static const char *const programs_run[] = { "cat", "exec sleep 1000", "yes", "stty size" };
+	uint32_t seed = 20260101;
+
+	for (int round = 0; round < 300; round++) {
+		struct guest_client client;
+		unsigned char payload[8];
+
+		connect_or_skip(&client);
+		guest_shell(&client, programs_run[round % 4], SESSION_WITH_STDIN, NULL,
+			round % 3 ? 0 : 24, 80);
+		for (int i = 0; i < 20; i++) {
+			uint32_t kind = noise(&seed) % 100;
+			size_t length = noise(&seed) % 3 ? 4 : noise(&seed) % sizeof(payload);
+
+			for (size_t n = 0; n < sizeof(payload); n++)
+				payload[n] = (unsigned char)(noise(&seed) % 7 ? 0 : noise(&seed));
+			guest_send(&client, kind < 90 ? types[kind % 3] : types[kind % 6], payload,
+				length);
+		}
+		/* Some wait for an answer first, others vanish at once. */
+		if (round % 2)
+			guest_step(&client);
+		guest_disconnect(&client);
+	}
+	test_programs(state);
+}
+
 static void test_crowd(void **state)
 {
 	enum { CROWD = SERVER_MAX_JOBS + 10 };
@@ -289,6 +329,8 @@ int main(void)
 		cmocka_unit_test(test_malformed),
 		cmocka_unit_test(test_list_and_info),
 		cmocka_unit_test(test_crowd),
+		/* Last: noise may detach, and so leave sessions behind. */
+		cmocka_unit_test(test_noise),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
