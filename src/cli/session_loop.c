@@ -355,12 +355,20 @@ static int take_signals(const struct session_io *io, sigset_t *ret_old)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-static void reset_terminal(const struct session_io *io)
+/*
+ * When the program did not end by itself, the cursor stands anywhere on its screen: what follows
+ * gets a line of its own, and what stood below goes.
+ */
+static void reset_terminal(const struct loop *loop)
 {
 	const char *sequence = filter_reset_sequence();
+	int fd = loop->io->output;
 
-	if (isatty(io->output))
-		io_write_full(io->output, sequence, strlen(sequence));
+	if (!isatty(fd))
+		return;
+	io_write_full(fd, sequence, strlen(sequence));
+	if (loop->io->tty && loop->outcome.end != SESSION_END_EXIT)
+		io_write_full(fd, "\r\n\033[J", 5);
 }
 
 int session_loop(struct session_client *client, int fd, const struct session_io *io,
@@ -382,7 +390,7 @@ int session_loop(struct session_client *client, int fd, const struct session_io 
 		r = terminal_raw(io->input, err);
 	if (r == 0)
 		r = run(&loop, err);
-	reset_terminal(io);
+	reset_terminal(&loop);
 	terminal_restore();
 	sigprocmask(SIG_SETMASK, &old, NULL);
 	buf_finish(&loop.output.pending);

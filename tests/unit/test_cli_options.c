@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli/agents.h"
+#include "cli/copy_place.h"
 #include "cli/environment.h"
 #include "cli/options.h"
 #include "cli/prune_filter.h"
@@ -253,6 +254,38 @@ static void test_path(void **state)
 	}
 }
 
+static void test_copy_place(void **state)
+{
+	static const struct {
+		const char *word, *path;
+		size_t sandbox_length;
+		const char *directory, *name; /* name NULL: the content */
+	} cases[] = {
+		{ "box:/a/b", "/a/b", 3, "/a/", "b" },	  { "box:/a/b/", "/a/b/", 3, "/a/", "b" },
+		{ "box:/a/.", "/a/.", 3, "/a/.", NULL },  { "box:/", "/", 3, "/", NULL },
+		{ "box:/x", "/x", 3, "/", "x" },	  { "./a:b", "./a:b", 0, "./", "a:b" },
+		{ "/a:b", "/a:b", 0, "/", "a:b" },	  { "file", "file", 0, ".", "file" },
+		{ "-", "-", 0, ".", "-" },		  { ".", ".", 0, ".", NULL },
+		{ ":/x", ":/x", 0, ":/", "x" },		  { "box:", "", 3, ".", NULL },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		cleanup_free char *directory = NULL;
+		cleanup_free char *name = NULL;
+		struct copy_place place;
+
+		copy_place_parse(cases[i].word, &place);
+		assert_string_equal(place.path, cases[i].path);
+		assert_int_equal(place.sandbox_length, cases[i].sandbox_length);
+		copy_place_split(place.path, &directory, &name);
+		assert_string_equal(directory, cases[i].directory);
+		if (cases[i].name)
+			assert_string_equal(name, cases[i].name);
+		else
+			assert_null(name);
+	}
+}
+
 static void test_arguments_rule(void **state)
 {
 	static const struct {
@@ -299,6 +332,7 @@ int main(void)
 		cmocka_unit_test(test_environment_file),
 		cmocka_unit_test(test_prune_filter),
 		cmocka_unit_test(test_path),
+		cmocka_unit_test(test_copy_place),
 		cmocka_unit_test(test_arguments_rule),
 	};
 
