@@ -58,7 +58,7 @@ static int probe(const struct copying *copying, enum found *ret, struct err *err
 				     "if [ -d \"$(dirname -- \"$1\")\" ]; then exit 12; fi\n"
 				     "exit 13";
 	const char *args[] = { "sh", "-c", script, "sh", copying->path };
-	struct session_outcome outcome;
+	struct session_outcome outcome = { 0 };
 	int r = run(copying, args, 5, -1, STDERR_FILENO, &outcome, err);
 
 	if (r < 0)
@@ -153,7 +153,7 @@ static int to_guest(const struct copying *copying, const char *source, struct er
 	cleanup_free char *directory = NULL;
 	cleanup_free char *name = NULL;
 	struct archive_job *job = NULL;
-	enum found found;
+	enum found found = FOUND_NOTHING;
 	int fd, status;
 
 	if (probe(copying, &found, err) < 0)
@@ -216,8 +216,8 @@ static int to_host(const struct copying *copying, const char *target, struct err
 
 static int from_guest(const struct copying *copying, const char *target, struct err *err)
 {
-	struct session_outcome outcome;
-	enum found found;
+	struct session_outcome outcome = { 0 };
+	enum found found = FOUND_NOTHING;
 	int r;
 
 	if (probe(copying, &found, err) < 0)
