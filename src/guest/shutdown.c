@@ -12,7 +12,7 @@
 #include "guest/console.h"
 
 enum {
-	RESERVE_MS = 500,
+	RESERVE_MS = 800,
 	KILL_POLL_NS = 2000000,
 	KILL_POLLS = 100, /* a killed process in an uninterruptible call is not waited for */
 };
