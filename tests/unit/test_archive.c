@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
@@ -32,7 +31,9 @@ struct entry {
 
 static void put_octal(char *field, size_t width, unsigned long value)
 {
-	snprintf(field, width, "%0*lo", (int)width - 1, value);
+	field[width - 1] = '\0';
+	for (size_t i = width - 1; i > 0; i--, value /= 8)
+		field[i - 1] = (char)('0' + value % 8);
 }
 
 static void put_header(struct buf *out, const struct entry *entry, size_t size)
