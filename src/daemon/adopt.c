@@ -16,7 +16,6 @@ struct leftover {
 	struct sandbox *sandbox; /* busy, with a reference */
 };
 
-/* Removing may have to wait for a keeper to die: not while clients wait for the daemon. */
 static void *leftover_main(void *argument)
 {
 	struct leftover *leftover = argument;
@@ -38,6 +37,7 @@ static void remove_leftover(struct daemon *daemon, const struct record *record)
 {
 	struct leftover *leftover = xcalloc(1, sizeof(*leftover));
 	pthread_t thread;
+	bool alive;
 
 	log_info("sandbox %s (%s) was left half %s: removed", record->spec.name, record->id,
 		record->state == RECORD_CREATING ? "made" : "removed");
@@ -45,10 +45,12 @@ static void remove_leftover(struct daemon *daemon, const struct record *record)
 	leftover->sandbox = sandbox_get(&daemon->sandboxes, record->id);
 	sandbox_adopt(&daemon->sandboxes, leftover->sandbox);
 	pthread_mutex_lock(&leftover->sandbox->lock);
+	alive = leftover->sandbox->alive;
 	leftover->sandbox->busy = true;
 	leftover->sandbox->removing = true;
 	pthread_mutex_unlock(&leftover->sandbox->lock);
-	if (pthread_create(&thread, NULL, leftover_main, leftover) == 0)
+	/* Its keeper may have to be waited for: not while clients wait for this daemon. */
+	if (alive && pthread_create(&thread, NULL, leftover_main, leftover) == 0)
 		pthread_detach(thread);
 	else
 		leftover_main(leftover);
