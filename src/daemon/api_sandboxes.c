@@ -216,7 +216,7 @@ enum api_code api_start_sandbox(struct request *request)
 		&request->err);
 	if (code == API_OK)
 		code = answer_start(request, &result);
-	else if (result.console)
+	else if (json_array_size(result.console) > 0)
 		request->details = json_pack("{s:O}", "console", result.console);
 	start_result_finish(&result);
 	return code;
