@@ -245,6 +245,7 @@ static void note_vm_events(struct keeper *keeper, unsigned events)
 	if (!*keeper->trouble)
 		log_error("the host has no room for the sandbox's disk: the VM waits");
 	keeper->trouble = "the host's disk is full: the VM waits until there is room";
+	keeper->disk_full = true;
 	timer_set(&keeper->resume, RESUME_MS);
 }
 
@@ -371,13 +372,20 @@ static void idle_over(struct timer *timer)
 	keeper_stop(keeper, EXIT_IDLE, SIGTERM_TIMEOUT_MS);
 }
 
+/* Lets the machine go on; the trouble is over when that lasts for one more round. */
 static void resume_due(struct timer *timer)
 {
 	struct keeper *keeper = container_of(timer, struct keeper, resume);
 
-	keeper->trouble = "";
+	if (!keeper->disk_full) {
+		log_info("the host has room again");
+		keeper->trouble = "";
+		return;
+	}
+	keeper->disk_full = false;
 	if (keeper->vm.backend)
 		vm_resume(&keeper->vm);
+	timer_set(timer, RESUME_MS);
 }
 
 static void signal_ready(struct watch *watch, uint32_t events)

@@ -57,6 +57,7 @@ struct keeper {
 	bool confined;	    /* no child can be started any more */
 	bool guest_ended;   /* the guest powered off */
 	bool guest_reset;   /* the guest reset, or its kernel panicked */
+	bool disk_full;     /* a write failed for lack of room since the machine last went on */
 	enum exit_reason suspect; /* a child died; the reason if nothing explains it */
 	enum exit_reason reason;  /* EXIT_NONE while it goes on */
 	char *message;
