@@ -100,18 +100,62 @@ static int open_disks(const struct vm_config *config, int *fds, struct err *err)
 	return 0;
 }
 
-/* The group that may open /dev/kvm; a caller who is not root has it, or KVM was not chosen. */
-static gid_t kvm_group(void)
+/* Which /dev/kvm the monitor gets, and with which group it may open it. */
+struct kvm_access {
+	char *path;
+	gid_t group;	/* 0: none */
+	bool temporary; /* ours, to be removed once the monitor runs */
+};
+
+/*
+ * A node of our own for the monitor's user, beside the real one: in other places device nodes may
+ * be forbidden. A keeper killed here leaves it; the next start of the sandbox replaces it.
+ */
+static int make_kvm_node(const char *id, const struct stat *st, struct kvm_access *access,
+	struct err *err)
+{
+	uid_t uid = confine_unused_uid(id);
+	cleanup_free char *path = xasprintf("/dev/.sbx-kvm-%s", id);
+
+	unlink(path);
+	if (mknod(path, S_IFCHR | 0600, st->st_rdev) < 0)
+		return err_errno(err, errno, "%s", path);
+	access->path = take_ptr(path);
+	access->temporary = true;
+	return chown(access->path, uid, uid) < 0 ? err_errno(err, errno, "%s", access->path) : 0;
+}
+
+/*
+ * A caller who is not root has the right himself, else KVM was not chosen. Root's monitor runs
+ * under an unused uid: it needs the device's group, or, where udev gave it none, a node of its own.
+ */
+static int get_kvm_access(const char *id, struct kvm_access *access, struct err *err)
 {
 	struct stat st;
 
-	return stat("/dev/kvm", &st) == 0 && (st.st_mode & S_IRGRP) ? st.st_gid : 0;
+	if (stat("/dev/kvm", &st) < 0)
+		return err_errno(err, errno, "/dev/kvm");
+	if (geteuid() == 0 && (st.st_mode & 0006) != 0006 &&
+		((st.st_mode & 0060) != 0060 || st.st_gid == 0))
+		return make_kvm_node(id, &st, access, err);
+	access->path = xstrdup("/dev/kvm");
+	access->group = st.st_gid;
+	return 0;
+}
+
+static void cleanup_kvm_access(struct kvm_access *access)
+{
+	if (access->temporary)
+		unlink(access->path);
+	free(access->path);
 }
 
 static int spawn(const struct vm_config *config, const int *fds, size_t fd_count, pid_t *ret_pid,
 	int *ret_pidfd, struct err *err)
 {
+	__attribute__((cleanup(cleanup_kvm_access))) struct kvm_access access = { 0 };
 	bool kvm = config->accel == VM_ACCEL_KVM;
+	int r = kvm ? get_kvm_access(config->id, &access, err) : 0;
 	const struct confine_bind binds[] = {
 		{ QEMU_PROGRAM },
 		{ "/usr/lib/x86_64-linux-gnu" },
@@ -122,7 +166,8 @@ static int spawn(const struct vm_config *config, const int *fds, size_t fd_count
 		{ "/usr/share/qemu" },
 		{ "/usr/share/seabios", .flags = CONFINE_OPTIONAL },
 		{ config->kernel, .target = QEMU_KERNEL },
-		{ "/dev/kvm", .flags = CONFINE_WRITABLE | CONFINE_DEVICE },
+		/* Last: left out under TCG. */
+		{ access.path, .target = "/dev/kvm", .flags = CONFINE_WRITABLE | CONFINE_DEVICE },
 	};
 	const struct confine_file initrd = { .target = QEMU_INITRD, .fd = config->initrd_fd };
 	uid_t uid = confine_unused_uid(config->id);
@@ -141,9 +186,11 @@ static int spawn(const struct vm_config *config, const int *fds, size_t fd_count
 		.inside_gid = 1,
 		.root_uid = uid,
 		.root_gid = uid,
-		.extra_gid = kvm ? kvm_group() : 0,
+		.extra_gid = access.group,
 	};
 
+	if (r < 0)
+		return r;
 	qemu_build_args(config, kvm ? 0 : tsc_khz(), &args);
 	spec.argv = args.list;
 	return confine_spawn(&spec, ret_pid, ret_pidfd, err);
