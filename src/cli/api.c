@@ -10,7 +10,7 @@
 #include "common/cleanup.h"
 #include "common/mem.h"
 
-enum { MOST_ANSWER = 16 << 20, ANSWER_TIMEOUT_MS = 30000 };
+enum { MOST_ANSWER = 16 << 20, ANSWER_TIMEOUT_MS = 30000, MOST_RETRIES = 5 };
 
 static const struct {
 	const char *code;
@@ -45,12 +45,14 @@ json_int_t api_number(const json_t *object, const char *key)
 struct answer {
 	struct buf body;
 	const struct http_sink *sink; /* NULL: keep the good answer as well */
+	bool began;		      /* something of it has come */
 };
 
 static int take_answer(void *arg, int status, const char *bytes, size_t length)
 {
 	struct answer *answer = arg;
 
+	answer->began = true;
 	if (answer->sink && status < 300)
 		return answer->sink->take(answer->sink->arg, status, bytes, length);
 	return buf_append(&answer->body, bytes, length);
@@ -71,7 +73,7 @@ static int refusal(const struct buf *body, int status, struct err *err)
 	return -err->code;
 }
 
-static int exchange(const struct api_request *request, struct answer *answer, struct err *err)
+static int exchange_once(const struct api_request *request, struct answer *answer, struct err *err)
 {
 	struct http_sink sink = { take_answer, answer };
 	struct http_request http = { .method = request->method,
@@ -96,6 +98,22 @@ static int exchange(const struct api_request *request, struct answer *answer, st
 	r = http_exchange(fd, &http, &sink, &status, err);
 	if (r == 0 && status >= 300)
 		r = refusal(&answer->body, status, err);
+	return r;
+}
+
+/*
+ * A daemon on its way out may still accept a connection and drop it. What only asks is asked again,
+ * of the next daemon; what changes something might have been done.
+ */
+static int exchange(const struct api_request *request, struct answer *answer, struct err *err)
+{
+	bool asks = strcmp(request->method, "GET") == 0;
+	int r = exchange_once(request, answer, err);
+
+	for (int i = 0; i < MOST_RETRIES && r == -EPROTO && asks && !answer->began; i++) {
+		err_finish(err);
+		r = exchange_once(request, answer, err);
+	}
 	return r;
 }
 

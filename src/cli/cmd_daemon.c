@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sbx daemon: start, stop and look at the daemon. Sandboxes run on without it. */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "cli/api.h"
 #include "cli/command.h"
@@ -9,6 +12,8 @@
 #include "cli/daemon_start.h"
 #include "cli/show.h"
 #include "common/cleanup.h"
+
+enum { STOP_TIMEOUT_MS = 10000 };
 
 struct status_options {
 	bool json;
@@ -29,17 +34,38 @@ static int run_start(const struct call *call, struct err *err)
 	return daemon_connect_or_start(&fd, err);
 }
 
+/* A descriptor of the running daemon's process, or -errno. */
+static int open_daemon(struct err *err)
+{
+	struct api_request request = { .method = "GET", .path = "/v1/version", .no_start = true };
+	cleanup_json json_t *version = NULL;
+	int r = api_call(&request, &version, err);
+
+	if (r < 0)
+		return r;
+	r = (int)syscall(SYS_pidfd_open, (pid_t)api_number(version, "pid"), 0);
+	return r < 0 ? -errno : r;
+}
+
+/* Returns when the daemon is gone, so that the next command does not meet it on its way out. */
 static int run_stop(const struct call *call, struct err *err)
 {
 	struct api_request request = {
 		.method = "POST", .path = "/v1/shutdown", .no_start = true
 	};
-	int r = api_call(&request, NULL, err);
+	cleanup_close int daemon = open_daemon(err);
+	struct pollfd poller = { .fd = daemon, .events = POLLIN };
+	int r = daemon;
 
-	if (r == -ECONNREFUSED) {
+	if (r >= 0 || r == -ESRCH)
+		r = api_call(&request, NULL, err);
+	/* It was gone already, or went before it had answered. */
+	if (r == -ECONNREFUSED || r == -EPROTO) {
 		err_finish(err);
-		return STATUS_DONE;
+		r = 0;
 	}
+	if (r == 0 && daemon >= 0 && poll(&poller, 1, STOP_TIMEOUT_MS) == 0)
+		r = err_set(err, ETIMEDOUT, "the daemon does not end");
 	return r;
 }
 
