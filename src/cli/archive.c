@@ -27,10 +27,10 @@
 struct archive_job {
 	struct archive_child child;
 	bool unpack;
-	char *what;	     /* source or destination, for messages */
-	int parent;	     /* staged: the directory of the destination, else -1 */
-	char *base;	     /* staged: its name there */
-	char *staging;	     /* staged: name of the staging directory in `parent` */
+	char *what;		/* source or destination, for messages */
+	int parent;		/* staged: the directory of the destination, else -1 */
+	char *base;		/* staged: its name there */
+	char *staging;		/* staged: name of the staging directory in `parent` */
 	bool must_be_directory; /* the destination ended with a slash */
 };
 
@@ -180,8 +180,8 @@ int archive_unpack(const char *destination, const char *name, struct archive_job
 /* Puts what was unpacked in its place. */
 static int place(struct archive_job *job, struct err *err)
 {
-	cleanup_close int staging = openat(job->parent, job->staging,
-		O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	cleanup_close int staging =
+		openat(job->parent, job->staging, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	struct stat st, old;
 	bool exists = fstatat(job->parent, job->base, &old, AT_SYMLINK_NOFOLLOW) == 0;
 
@@ -197,8 +197,8 @@ static int place(struct archive_job *job, struct err *err)
 	return 0;
 }
 
-int archive_finish(struct archive_job *job, bool complete, struct archive_totals *ret_totals,
-	struct err *err)
+int archive_finish(
+	struct archive_job *job, bool complete, struct archive_totals *ret_totals, struct err *err)
 {
 	cleanup_err struct err said = ERR_INIT;
 	struct archive_totals totals = { 0 };

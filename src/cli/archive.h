@@ -5,8 +5,9 @@
  * Each copy is a job: a child process at the other end of a pipe, so that the caller can move the
  * stream from or to a session meanwhile.
  *
- *	archive_pack(source, …, &job, &fd, err)		read the tar stream from fd, close it
- *	archive_unpack(destination, …, &job, &fd, err)	write the tar stream to fd, close it
+ *	archive_pack(source, …, &job, &fd, err)		read the tar stream from fd
+ *	archive_unpack(destination, …, &job, &fd, err)	write the tar stream to fd
+ *	close(fd)
  *	archive_finish(job, complete, …, err)		how it went
  *
  * A stream that a guest sends is hostile. The child that unpacks it is confined before it reads
@@ -60,7 +61,7 @@ int archive_unpack(const char *destination, const char *name, struct archive_job
  * `complete` is false if the other end failed: the child is killed and what is staged is removed;
  * returns the child's error if it had failed by itself, else 0.
  */
-int archive_finish(struct archive_job *job, bool complete, struct archive_totals *ret_totals,
-	struct err *err);
+int archive_finish(
+	struct archive_job *job, bool complete, struct archive_totals *ret_totals, struct err *err);
 
 #endif

@@ -100,8 +100,8 @@ static int prepare(bool unpack, int stream, int root, int report, struct err *er
 	return unpack ? confine(root, err) : 0;
 }
 
-static _Noreturn void child_main(bool unpack, int stream, int root, const char *name,
-	const char *rename, int report_fd)
+static _Noreturn void child_main(
+	bool unpack, int stream, int root, const char *name, const char *rename, int report_fd)
 {
 	struct err err = ERR_INIT;
 	struct report report = { 0 };
@@ -153,8 +153,8 @@ int archive_child_start(struct archive_child *child, bool unpack, int root, cons
 	return 0;
 }
 
-static int read_report(int fd, int status, bool killed, struct archive_totals *ret_totals,
-	struct err *err)
+static int read_report(
+	int fd, int status, bool killed, struct archive_totals *ret_totals, struct err *err)
 {
 	struct report report;
 	ssize_t n = io_read_full(fd, &report, sizeof(report));
@@ -176,8 +176,8 @@ static int read_report(int fd, int status, bool killed, struct archive_totals *r
 	return err_set(err, report.code, "%s", report.message);
 }
 
-int archive_child_finish(struct archive_child *child, bool killed, struct archive_totals *ret_totals,
-	struct err *err)
+int archive_child_finish(struct archive_child *child, bool killed,
+	struct archive_totals *ret_totals, struct err *err)
 {
 	int status = 0, r;
 

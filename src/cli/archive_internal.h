@@ -11,8 +11,8 @@
 /* archive_pack.c, archive_unpack.c: run in the child; their tests call them directly. */
 
 /* Writes the tar stream of an open file, directory or symbolic link (O_PATH) to `out`. */
-int archive_pack_tree(int source, const char *name, int out, struct archive_totals *totals,
-	struct err *err);
+int archive_pack_tree(
+	int source, const char *name, int out, struct archive_totals *totals, struct err *err);
 
 /*
  * Unpacks the stream `in` below the directory `root`. Entries must be `name` or below it, which is
@@ -32,7 +32,7 @@ int archive_child_start(struct archive_child *child, bool unpack, int root, cons
 	const char *rename, int *ret_stream, struct err *err);
 
 /* Waits for it. Returns what it said; if it said nothing an error, but 0 if it was to be killed. */
-int archive_child_finish(struct archive_child *child, bool killed, struct archive_totals *ret_totals,
-	struct err *err);
+int archive_child_finish(struct archive_child *child, bool killed,
+	struct archive_totals *ret_totals, struct err *err);
 
 #endif

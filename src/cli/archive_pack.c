@@ -32,8 +32,7 @@ static int write_failed(struct pack *p)
 	return err_set(p->err, EIO, "write the tar stream: %s", archive_error_string(p->archive));
 }
 
-static int write_header(struct pack *p, const char *name, const struct stat *st,
-	const char *target)
+static int write_header(struct pack *p, const char *name, const struct stat *st, const char *target)
 {
 	struct archive_entry *entry = archive_entry_new();
 	int r = 0;
@@ -160,8 +159,8 @@ static int pack_any(struct pack *p, int source, const char *name)
 	return 0;
 }
 
-int archive_pack_tree(int source, const char *name, int out, struct archive_totals *totals,
-	struct err *err)
+int archive_pack_tree(
+	int source, const char *name, int out, struct archive_totals *totals, struct err *err)
 {
 	struct pack p = { .archive = archive_write_new(), .totals = totals, .err = err };
 	int r;

@@ -101,9 +101,15 @@ static int step(int directory, const char *name, bool make)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Opens the directory that holds the path's last component, and points at that one. */
-static int open_parent(struct unpack *u, struct path *path, bool make, int *ret_fd,
-	const char **ret_base)
+static const char *last_component(const struct path *path)
+{
+	const char *slash = strrchr(path->text, '/');
+
+	return slash ? slash + 1 : path->text;
+}
+
+/* Opens the directory that holds the path's last component. */
+static int open_parent(struct unpack *u, struct path *path, bool make, int *ret_fd)
 {
 	cleanup_close int fd = step(u->root, ".", false);
 	char *s = path->text, *slash;
@@ -121,7 +127,6 @@ static int open_parent(struct unpack *u, struct path *path, bool make, int *ret_
 	if (fd < 0)
 		return err_errno(u->err, -fd, "directory of \"%.200s\"", path->text);
 	*ret_fd = take_fd(&fd);
-	*ret_base = s;
 	return 0;
 }
 
@@ -135,8 +140,8 @@ static int make_way(struct unpack *u, int directory, const char *base)
 	return err_errno(u->err, errno, "replace \"%.200s\"", base);
 }
 
-static int unpack_directory(struct unpack *u, struct archive_entry *entry, int directory,
-	const char *base)
+static int unpack_directory(
+	struct unpack *u, struct archive_entry *entry, int directory, const char *base)
 {
 	mode_t mode = (archive_entry_perm(entry) & 0777 & ~u->umask) | 0700;
 	cleanup_close int fd = -1;
@@ -146,7 +151,7 @@ static int unpack_directory(struct unpack *u, struct archive_entry *entry, int d
 		fd = errno == EEXIST ? step(directory, base, false) : -errno;
 		return fd < 0 ? err_errno(u->err, -fd, "directory \"%.200s\"", base) : 0;
 	}
-	/* Its owner can always write, since more is to come; so no mode has to be set at the end. */
+	/* Its owner can always write, as more is to come: no mode has to be set at the end. */
 	fd = openat(directory, base, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 || fchmod(fd, mode) < 0)
 		return err_errno(u->err, errno, "directory \"%.200s\"", base);
@@ -189,8 +194,8 @@ static int copy_content(struct unpack *u, int fd, const char *base)
 	return err_set(u->err, EPROTO, "\"%.200s\": %s", base, archive_error_string(u->archive));
 }
 
-static int unpack_file(struct unpack *u, struct archive_entry *entry, int directory,
-	const char *base)
+static int unpack_file(
+	struct unpack *u, struct archive_entry *entry, int directory, const char *base)
 {
 	mode_t mode = archive_entry_perm(entry) & 0777 & ~u->umask;
 	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT } };
@@ -216,8 +221,8 @@ static int unpack_file(struct unpack *u, struct archive_entry *entry, int direct
 }
 
 /* The link itself is content like any other: it is made as it came, and not followed here. */
-static int unpack_symlink(struct unpack *u, struct archive_entry *entry, int directory,
-	const char *base)
+static int unpack_symlink(
+	struct unpack *u, struct archive_entry *entry, int directory, const char *base)
 {
 	const char *target = archive_entry_symlink(entry);
 	int r;
@@ -240,9 +245,10 @@ static int unpack_hardlink(struct unpack *u, const char *target, int directory, 
 	int r = check_path(u, target, &path);
 
 	if (r == 0)
-		r = open_parent(u, &path, false, &from, &from_base);
+		r = open_parent(u, &path, false, &from);
 	if (r < 0)
 		return r;
+	from_base = last_component(&path);
 	if (fstatat(from, from_base, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return err_errno(u->err, errno, "link to \"%.200s\"", target);
 	if (!S_ISREG(st.st_mode))
@@ -282,9 +288,10 @@ static int unpack_entry(struct unpack *u, struct archive_entry *entry)
 	u->totals->entries++;
 	if (path.length == 0)
 		return 0; /* the root itself, which is there */
-	r = open_parent(u, &path, true, &directory, &base);
+	r = open_parent(u, &path, true, &directory);
 	if (r < 0)
 		return r;
+	base = last_component(&path);
 	if (hardlink)
 		return unpack_hardlink(u, hardlink, directory, base);
 	if (archive_entry_filetype(entry) == AE_IFDIR)
@@ -303,10 +310,10 @@ static int unpack_all(struct unpack *u)
 
 		if (r == ARCHIVE_EOF)
 			return 0;
-		/* A warning is about metadata that is not used here, or a name, which then is missing. */
+		/* A warning is about metadata of no use here, or a name, which then is missing. */
 		if (r < ARCHIVE_WARN)
-			return err_set(u->err, EPROTO, "tar stream: %s",
-				archive_error_string(u->archive));
+			return err_set(
+				u->err, EPROTO, "tar stream: %s", archive_error_string(u->archive));
 		r = unpack_entry(u, entry);
 		if (r < 0)
 			return r;

@@ -21,10 +21,10 @@ enum { BEL = 0x07, CAN = 0x18, SUB = 0x1a, ESC = 0x1b, DEL = 0x7f };
 
 /* 1049 on and off leaves the alternate screen and restores the cursor, or changes nothing. */
 static const char reset_sequence[] =
-	"\033\\"	      /* the end of a string that was cut */
+	"\033\\" /* the end of a string that was cut */
 	"\033[<99u\033[?1049h\033[?1049l\033[<99u"
-	"\033[!p"	      /* origin, insert, margins, where the terminal knows it */
-	"\0337\033[r\0338"    /* margins, where it does not; they move the cursor */
+	"\033[!p"	   /* origin, insert, margins, where the terminal knows it */
+	"\0337\033[r\0338" /* margins, where it does not; they move the cursor */
 	"\033[m\033(B\033)B\017\033]8;;\033\\"
 	"\033[?1l\033>\033[?5l\033[?7h\033[?25h\033[4l\033[20l\033[0 q\033[>4m"
 	"\033[?9l\033[?1000l\033[?1002l\033[?1003l\033[?1004l\033[?1005l\033[?1006l\033[?1015l"
@@ -130,13 +130,11 @@ static void on_escape(struct filter *filter, unsigned char byte, struct buf *out
 		/* More than one of them never passes, and needs not be kept. */
 		if (filter->length < 2)
 			filter->held[filter->length++] = byte;
-	} else if (filter->length > 0) {
-		finish_escape(filter, byte, out);
-	} else if (byte == '[') {
+	} else if (filter->length == 0 && byte == '[') {
 		enter(filter, FILTER_CONTROL);
-	} else if (byte == ']') {
+	} else if (filter->length == 0 && byte == ']') {
 		enter(filter, FILTER_OSC);
-	} else if (strchr("PX^_k", byte)) {
+	} else if (filter->length == 0 && strchr("PX^_k", byte)) {
 		skip_string(filter, false); /* k: the title of screen and tmux */
 	} else {
 		finish_escape(filter, byte, out);
@@ -192,7 +190,7 @@ static void on_osc(struct filter *filter, unsigned char byte, struct buf *out)
 		buf_append(out, &byte, 1);
 		enter(filter, FILTER_CLIPBOARD);
 	} else if (filter->length == FILTER_HELD - 4 || byte < 0x20) {
-		/* Room for introducer and terminator is kept: output never outgrows what is promised. */
+		/* Introducer and terminator are counted: output never outgrows what is promised. */
 		skip_string(filter, true);
 	} else {
 		filter->held[filter->length++] = byte;

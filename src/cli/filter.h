@@ -12,8 +12,8 @@
  * the modes in filter_rules.c, cursor shape, kitty and xterm keyboard modes; the questions whose
  * answers are made of numbers (DA1, DA2, DSR, DECRQM, XTVERSION, kitty keyboard, OSC 4/10/11/12
  * colours); hyperlinks (OSC 8) to http and https.
- * Drops: every other OSC, all DCS, APC, PM and SOS strings, window operations and reports, printing,
- * ENQ, VT52 mode, coding systems, character set switches that would hide text from this filter.
+ * Drops: every other OSC, all DCS, APC, PM and SOS strings, window operations and reports,
+ * printing, ENQ, VT52 mode, and coding systems and character sets that would hide text from it.
  * Malformed UTF-8, which includes raw C1 controls, becomes U+FFFD; C1 controls as code points go.
  *
  * The state is a struct of fixed size; a sequence that does not fit is dropped as a whole.
@@ -49,12 +49,13 @@ struct filter {
 	bool pass_title;
 	bool pass_clipboard;
 	enum filter_state state;
-	bool skip_osc;	      /* FILTER_SKIP: BEL ends the string too */
-	unsigned char left;   /* UTF-8: bytes missing */
-	unsigned char low;    /* UTF-8: range of the next byte */
+	bool skip_osc;	    /* FILTER_SKIP: BEL ends the string too */
+	unsigned char left; /* UTF-8: bytes missing */
+	unsigned char low;  /* UTF-8: range of the next byte */
 	unsigned char high;
 	uint16_t length;
-	unsigned char held[FILTER_HELD]; /* the unfinished code point or sequence, ESC not included */
+	/* The unfinished code point or sequence, without its ESC and what followed that. */
+	unsigned char held[FILTER_HELD];
 };
 
 /*

@@ -68,49 +68,51 @@ enum rule {
 };
 
 static const struct {
-	char prefix, intermediate;
 	const char *finals;
+	unsigned char prefix, intermediate; /* 0: none */
 	enum rule rule;
 	unsigned values[4];
 } csi_rules[] = {
 	/* ICH CUU CUD CUF CUB CNL CPL CHA CUP CHT ED EL IL DL DCH SU ECH CBT SD HPA HPR REP VPA
 	 * VPR HVP TBC HPB VPB DECSTBM */
-	{ 0, 0, "@ABCDEFGHIJKLMPSXZ^`abdefgjkr", ANY, { 0 } },
-	{ 0, 0, "m", ANY, { 0 } },
-	{ 0, 0, "T", SINGLE, { 0 } }, /* with more it tracks the mouse */
-	{ 0, 0, "su", NONE, { 0 } },
-	{ 0, 0, "hl", MODES, { 0 } },
-	{ '?', 0, "hl", MODES, { 0 } },
-	{ '?', 0, "JK", ANY, { 0 } },
-	{ '?', 0, "W", ONE_OF, { 5 } },	     /* DECST8C */
-	{ 0, ' ', "q", ANY, { 0 } },	     /* DECSCUSR */
-	{ 0, '!', "p", NONE, { 0 } },	     /* DECSTR */
-	{ '>', 0, "m", ONE_OF, { 4 } },	     /* XTMODKEYS: modifyOtherKeys */
-	{ '>', 0, "n", ONE_OF, { 4 } },
-	{ '>', 0, "u", ANY, { 0 } },	     /* kitty keyboard */
-	{ '<', 0, "u", ANY, { 0 } },
-	{ '=', 0, "u", ANY, { 0 } },
+	{ "@ABCDEFGHIJKLMPSXZ^`abdefgjkr", 0, 0, ANY, { 0 } },
+	{ "m", 0, 0, ANY, { 0 } },
+	{ "T", 0, 0, SINGLE, { 0 } }, /* with more it tracks the mouse */
+	{ "su", 0, 0, NONE, { 0 } },
+	{ "hl", 0, 0, MODES, { 0 } },
+	{ "hl", '?', 0, MODES, { 0 } },
+	{ "JK", '?', 0, ANY, { 0 } },
+	{ "W", '?', 0, ONE_OF, { 5 } }, /* DECST8C */
+	{ "q", 0, ' ', ANY, { 0 } },	/* DECSCUSR */
+	{ "p", 0, '!', NONE, { 0 } },	/* DECSTR */
+	{ "m", '>', 0, ONE_OF, { 4 } }, /* XTMODKEYS: modifyOtherKeys */
+	{ "n", '>', 0, ONE_OF, { 4 } },
+	{ "u", '>', 0, ANY, { 0 } }, /* kitty keyboard */
+	{ "u", '<', 0, ANY, { 0 } },
+	{ "u", '=', 0, ANY, { 0 } },
 	/* Questions. The answers are numbers, and for XTVERSION the terminal's own name. */
-	{ 0, 0, "c", ZERO, { 0 } },
-	{ '>', 0, "c", ZERO, { 0 } },
-	{ '>', 0, "q", ZERO, { 0 } },
-	{ 0, 0, "n", ONE_OF, { 5, 6 } },
-	{ '?', 0, "n", ONE_OF, { 6, 996 } }, /* position, colour scheme */
-	{ '?', 0, "u", NONE, { 0 } },
-	{ '?', 0, "m", ONE_OF, { 4 } },
-	{ 0, '$', "p", ANY, { 0 } },	     /* DECRQM */
-	{ '?', '$', "p", ANY, { 0 } },
-	{ 0, 0, "t", TITLE, { 22, 23 } },
+	{ "c", 0, 0, ZERO, { 0 } },
+	{ "c", '>', 0, ZERO, { 0 } },
+	{ "q", '>', 0, ZERO, { 0 } },
+	{ "n", 0, 0, ONE_OF, { 5, 6 } },
+	{ "n", '?', 0, ONE_OF, { 6, 996 } }, /* position, colour scheme */
+	{ "u", '?', 0, NONE, { 0 } },
+	{ "m", '?', 0, ONE_OF, { 4 } },
+	{ "p", 0, '$', ANY, { 0 } }, /* DECRQM */
+	{ "p", '?', '$', ANY, { 0 } },
+	{ "t", 0, 0, TITLE, { 22, 23 } },
 };
 
 /*
  * Not here: 2 (VT52: another grammar), 3 and 40 (resize the window), 42, 67, 69, 80, 1001 (waits
  * for an answer), 1042 and 1043 (raise the window), 1061 (another keyboard).
  */
+/* clang-format off */
 static const unsigned private_modes[] = {
 	1, 5, 6, 7, 8, 9, 12, 25, 45, 47, 66, 1000, 1002, 1003, 1004, 1005, 1006, 1007, 1015, 1016,
 	1047, 1048, 1049, 2004, 2026, 2027, 2031, 2048,
 };
+/* clang-format on */
 
 /* Not here: 2, which locks the keyboard. */
 static const unsigned ansi_modes[] = { 4, 20 };

@@ -120,13 +120,15 @@ static void set_margins(struct screen *screen)
 static void set_modes(struct screen *screen)
 {
 	for (unsigned i = 0; i < screen->parser.count; i++)
-		screen_set_mode(screen, screen->parser.prefix == '?', screen_value(screen, i), true);
+		screen_set_mode(
+			screen, screen->parser.prefix == '?', screen_value(screen, i), true);
 }
 
 static void reset_modes(struct screen *screen)
 {
 	for (unsigned i = 0; i < screen->parser.count; i++)
-		screen_set_mode(screen, screen->parser.prefix == '?', screen_value(screen, i), false);
+		screen_set_mode(
+			screen, screen->parser.prefix == '?', screen_value(screen, i), false);
 }
 
 static void set_rendition(struct screen *screen)
@@ -205,32 +207,55 @@ static void keyboard_set(struct screen *screen)
 
 /* 0 stands for none, in both columns. */
 static const struct {
-	char prefix, intermediate, final;
+	unsigned char prefix, intermediate, final;
 	void (*run)(struct screen *screen);
 } functions[] = {
-	{ 0, 0, '@', insert_cells },	{ 0, 0, 'A', screen_cursor_up },
-	{ 0, 0, 'B', screen_cursor_down },	{ 0, 0, 'C', screen_cursor_forward },
-	{ 0, 0, 'D', screen_cursor_back },	{ 0, 0, 'E', screen_cursor_next_line },
-	{ 0, 0, 'F', screen_cursor_previous_line }, { 0, 0, 'G', screen_cursor_column },
-	{ 0, 0, 'H', screen_cursor_position }, { 0, 0, 'I', screen_cursor_tab },
-	{ 0, 0, 'J', erase_in_display }, { '?', 0, 'J', erase_in_display },
-	{ 0, 0, 'K', erase_in_line },	{ '?', 0, 'K', erase_in_line },
-	{ 0, 0, 'L', insert_lines },	{ 0, 0, 'M', delete_lines },
-	{ 0, 0, 'P', delete_cells },	{ 0, 0, 'S', scroll_up },
-	{ 0, 0, 'T', scroll_down },	{ 0, 0, 'X', erase_cells },
-	{ 0, 0, 'Z', screen_cursor_back_tab }, { 0, 0, '^', scroll_down },
-	{ 0, 0, '`', screen_cursor_column },	{ 0, 0, 'a', screen_cursor_forward },
-	{ 0, 0, 'b', repeat },		{ 0, 0, 'd', screen_cursor_row },
-	{ 0, 0, 'e', screen_cursor_row_forward }, { 0, 0, 'f', screen_cursor_position },
-	{ 0, 0, 'g', screen_clear_tabs },	{ 0, 0, 'h', set_modes },
-	{ '?', 0, 'h', set_modes },	{ 0, 0, 'j', screen_cursor_back },
-	{ 0, 0, 'k', screen_cursor_up },	{ 0, 0, 'l', reset_modes },
-	{ '?', 0, 'l', reset_modes },	{ 0, 0, 'm', set_rendition },
-	{ '>', 0, 'm', set_modify_keys }, { '>', 0, 'n', disable_modify_keys },
-	{ 0, 0, 'r', set_margins },	{ 0, 0, 's', screen_save_cursor },
-	{ 0, 0, 'u', screen_restore_cursor }, { '>', 0, 'u', keyboard_push },
-	{ '<', 0, 'u', keyboard_pop },	{ '=', 0, 'u', keyboard_set },
-	{ 0, ' ', 'q', set_cursor_shape }, { 0, '!', 'p', screen_soft_reset },
+	{ 0, 0, '@', insert_cells },
+	{ 0, 0, 'A', screen_cursor_up },
+	{ 0, 0, 'B', screen_cursor_down },
+	{ 0, 0, 'C', screen_cursor_forward },
+	{ 0, 0, 'D', screen_cursor_back },
+	{ 0, 0, 'E', screen_cursor_next_line },
+	{ 0, 0, 'F', screen_cursor_previous_line },
+	{ 0, 0, 'G', screen_cursor_column },
+	{ 0, 0, 'H', screen_cursor_position },
+	{ 0, 0, 'I', screen_cursor_tab },
+	{ 0, 0, 'J', erase_in_display },
+	{ '?', 0, 'J', erase_in_display },
+	{ 0, 0, 'K', erase_in_line },
+	{ '?', 0, 'K', erase_in_line },
+	{ 0, 0, 'L', insert_lines },
+	{ 0, 0, 'M', delete_lines },
+	{ 0, 0, 'P', delete_cells },
+	{ 0, 0, 'S', scroll_up },
+	{ 0, 0, 'T', scroll_down },
+	{ 0, 0, 'X', erase_cells },
+	{ 0, 0, 'Z', screen_cursor_back_tab },
+	{ 0, 0, '^', scroll_down },
+	{ 0, 0, '`', screen_cursor_column },
+	{ 0, 0, 'a', screen_cursor_forward },
+	{ 0, 0, 'b', repeat },
+	{ 0, 0, 'd', screen_cursor_row },
+	{ 0, 0, 'e', screen_cursor_row_forward },
+	{ 0, 0, 'f', screen_cursor_position },
+	{ 0, 0, 'g', screen_clear_tabs },
+	{ 0, 0, 'h', set_modes },
+	{ '?', 0, 'h', set_modes },
+	{ 0, 0, 'j', screen_cursor_back },
+	{ 0, 0, 'k', screen_cursor_up },
+	{ 0, 0, 'l', reset_modes },
+	{ '?', 0, 'l', reset_modes },
+	{ 0, 0, 'm', set_rendition },
+	{ '>', 0, 'm', set_modify_keys },
+	{ '>', 0, 'n', disable_modify_keys },
+	{ 0, 0, 'r', set_margins },
+	{ 0, 0, 's', screen_save_cursor },
+	{ 0, 0, 'u', screen_restore_cursor },
+	{ '>', 0, 'u', keyboard_push },
+	{ '<', 0, 'u', keyboard_pop },
+	{ '=', 0, 'u', keyboard_set },
+	{ 0, ' ', 'q', set_cursor_shape },
+	{ 0, '!', 'p', screen_soft_reset },
 };
 
 void screen_do_csi(struct screen *screen, uint8_t final)

@@ -22,7 +22,8 @@ void screen_cursor_up(struct screen *screen)
 	unsigned row = screen->cursor.row;
 	unsigned room = row >= screen->top ? row - screen->top : row;
 
-	screen_move_to(screen, row - screen_smaller(screen_count(screen, 0), room), screen->cursor.column);
+	screen_move_to(
+		screen, row - screen_smaller(screen_count(screen, 0), room), screen->cursor.column);
 }
 
 void screen_cursor_down(struct screen *screen)
@@ -30,7 +31,8 @@ void screen_cursor_down(struct screen *screen)
 	unsigned row = screen->cursor.row;
 	unsigned end = row <= screen->bottom ? screen->bottom : screen->rows - 1;
 
-	screen_move_to(screen, row + screen_smaller(screen_count(screen, 0), end - row), screen->cursor.column);
+	screen_move_to(screen, row + screen_smaller(screen_count(screen, 0), end - row),
+		screen->cursor.column);
 }
 
 void screen_cursor_forward(struct screen *screen)
@@ -42,7 +44,8 @@ void screen_cursor_back(struct screen *screen)
 {
 	unsigned column = screen->cursor.column;
 
-	screen_move_to(screen, screen->cursor.row, column - screen_smaller(screen_count(screen, 0), column));
+	screen_move_to(screen, screen->cursor.row,
+		column - screen_smaller(screen_count(screen, 0), column));
 }
 
 void screen_cursor_next_line(struct screen *screen)
@@ -122,7 +125,7 @@ void screen_clear_tabs(struct screen *screen)
 	unsigned column = screen->cursor.column;
 
 	if (screen_value(screen, 0) == 0)
-		screen->tabs[column / 8] &= (uint8_t)~(1u << column % 8);
+		screen->tabs[column / 8] &= (uint8_t) ~(1u << column % 8);
 	else if (screen_value(screen, 0) == 3)
 		for (unsigned i = 0; i < sizeof(screen->tabs); i++)
 			screen->tabs[i] = 0;

@@ -109,17 +109,17 @@ enum { SCREEN_PARAMETERS = 32, SCREEN_RAW = 256 };
 
 struct screen_parser {
 	enum screen_state state;
-	uint32_t code;		/* UTF-8: bits so far */
-	uint8_t left;		/* UTF-8: bytes missing */
-	uint8_t low, high;	/* UTF-8: range of the next byte */
-	uint8_t prefix;		/* CSI: one of <=>? or 0 */
-	uint8_t intermediate;	/* the last of 0x20-0x2f, or 0 */
+	uint32_t code;	      /* UTF-8: bits so far */
+	uint8_t left;	      /* UTF-8: bytes missing */
+	uint8_t low, high;    /* UTF-8: range of the next byte */
+	uint8_t prefix;	      /* CSI: one of <=>? or 0 */
+	uint8_t intermediate; /* the last of 0x20-0x2f, or 0 */
 	bool many_intermediates;
-	uint8_t string;		/* what began the string: ] P X ^ _ k */
-	uint8_t count;		/* parameters so far, the open one included */
+	uint8_t string;				/* what began the string: ] P X ^ _ k */
+	uint8_t count;				/* parameters so far, the open one included */
 	uint16_t parameters[SCREEN_PARAMETERS]; /* a missing one is 0 */
-	uint32_t sub;		/* bit i: parameter i was introduced by a colon */
-	uint16_t raw_length;	/* the unfinished sequence as it came */
+	uint32_t sub;				/* bit i: parameter i follows a colon */
+	uint16_t raw_length;			/* the unfinished sequence as it came */
 	uint8_t raw[SCREEN_RAW];
 };
 
@@ -128,8 +128,8 @@ struct screen {
 	struct screen_grid grids[2]; /* main, alternate */
 	unsigned active;	     /* index into grids */
 	struct screen_cursor cursor;
-	bool wrap_pending;	 /* the last column is written; the next character wraps first */
-	unsigned top, bottom;	 /* margins: first and last row of the scrolling region */
+	bool wrap_pending;    /* the last column is written; the next character wraps first */
+	unsigned top, bottom; /* margins: first and last row of the scrolling region */
 	uint16_t modes;
 	uint16_t mouse;		 /* 0 or the mode's number: 9, 1000, 1002, 1003 */
 	uint16_t mouse_encoding; /* 0 or 1005, 1006, 1015, 1016 */
@@ -137,7 +137,7 @@ struct screen {
 	uint8_t modify_keys;	 /* XTMODKEYS modifyOtherKeys */
 	uint32_t last_code;	 /* what REP repeats, 0: nothing */
 	uint8_t tabs[SCREEN_MAX_COLUMNS / 8];
-	struct buf scrollback;	 /* records, screen_scrollback.c */
+	struct buf scrollback; /* records, screen_scrollback.c */
 	unsigned scrollback_lines;
 	struct screen_parser parser;
 };
@@ -222,8 +222,8 @@ int screen_write_sgr(const struct screen_pen *pen, struct buf *out);
  * the number of columns drawn. screen_draw_cell() leaves the pen to the caller.
  */
 int screen_draw_cell(const struct screen_cell *cell, struct buf *out);
-int screen_draw_row(const struct screen_row *row, unsigned columns, struct buf *out,
-	unsigned *ret_used);
+int screen_draw_row(
+	const struct screen_row *row, unsigned columns, struct buf *out, unsigned *ret_used);
 int screen_draw_line_end(bool wrapped, unsigned padding, struct buf *out);
 void screen_scrollback_push(struct screen *screen, const struct screen_row *row);
 int screen_scrollback_draw(const struct screen *screen, struct buf *out);

@@ -35,7 +35,7 @@ void screen_restore_cursor(struct screen *screen)
 		cursor->row = screen->bottom;
 }
 
-/* A fresh alternate screen each time: it, its saved cursor and its keyboard flags live no longer. */
+/* A fresh alternate screen each time, with its own saved cursor and keyboard flags. */
 static void enter_alternate(struct screen *screen)
 {
 	struct screen_grid *grid = &screen->grids[1];

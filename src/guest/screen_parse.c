@@ -92,6 +92,18 @@ static void on_separator(struct screen_parser *parser, uint8_t byte)
 	parser->parameters[parser->count++] = 0;
 }
 
+/* Order within a sequence: one prefix, numbers, intermediates; and there is an end to it. */
+static bool belongs(const struct screen_parser *parser, uint8_t byte)
+{
+	if (parser->raw_length == SCREEN_RAW)
+		return false;
+	if (byte < 0x30)
+		return true;
+	if (byte > ';')
+		return parser->raw_length == 3;
+	return !parser->intermediate;
+}
+
 static void on_csi(struct screen *screen, uint8_t byte)
 {
 	struct screen_parser *parser = &screen->parser;
@@ -101,20 +113,16 @@ static void on_csi(struct screen *screen, uint8_t byte)
 		parser->state = SCREEN_GROUND;
 		if (!parser->many_intermediates)
 			screen_do_csi(screen, byte);
-	} else if (parser->raw_length == SCREEN_RAW) {
+	} else if (!belongs(parser, byte)) {
 		parser->state = SCREEN_CSI_IGNORE;
 	} else if (byte < 0x30) {
 		keep_intermediate(parser, byte);
-	} else if (parser->intermediate) {
-		parser->state = SCREEN_CSI_IGNORE;
 	} else if (byte <= '9') {
 		on_digit(parser, byte);
 	} else if (byte <= ';') {
 		on_separator(parser, byte);
-	} else if (parser->raw_length == 3) {
-		parser->prefix = byte;
 	} else {
-		parser->state = SCREEN_CSI_IGNORE;
+		parser->prefix = byte;
 	}
 }
 

@@ -15,8 +15,8 @@
 
 static int draw_start(const struct screen *screen, struct buf *out)
 {
-	return buf_append_string(out,
-		"\033[!p\033[?25l\033[?7h\033[4l\033[20l\033[r" NEUTRAL "\033[H\033[2J");
+	return buf_append_string(
+		out, "\033[!p\033[?25l\033[?7h\033[4l\033[20l\033[r" NEUTRAL "\033[H\033[2J");
 }
 
 static bool is_tab(const struct screen *screen, unsigned column)

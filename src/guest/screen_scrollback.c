@@ -54,8 +54,8 @@ static bool is_blank(const struct screen_cell *cell)
 	       screen_pen_equal(&cell->pen, &screen_blank.pen);
 }
 
-int screen_draw_row(const struct screen_row *row, unsigned columns, struct buf *out,
-	unsigned *ret_used)
+int screen_draw_row(
+	const struct screen_row *row, unsigned columns, struct buf *out, unsigned *ret_used)
 {
 	const struct screen_pen *pen = &screen_blank.pen;
 	int r = 0;
@@ -115,7 +115,7 @@ void screen_scrollback_push(struct screen *screen, const struct screen_row *row)
 {
 	cleanup_buf struct buf line;
 	struct record record = { .columns = (uint16_t)screen->columns, .wrapped = row->wrapped };
-	unsigned used;
+	unsigned used = 0;
 
 	buf_init(&line, LINE_BYTES);
 	if (screen_draw_row(row, screen->columns, &line, &used) < 0)
@@ -144,8 +144,8 @@ int screen_scrollback_draw(const struct screen *screen, struct buf *out)
 		memcpy(&record, p, sizeof(record));
 		r = buf_append(out, p + sizeof(record), record.length);
 		if (r == 0)
-			r = screen_draw_line_end(record.wrapped &&
-						 record.columns == screen->columns,
+			r = screen_draw_line_end(
+				record.wrapped && record.columns == screen->columns,
 				(unsigned)(record.columns - record.used), out);
 		p += sizeof(record) + record.length;
 		left -= sizeof(record) + record.length;

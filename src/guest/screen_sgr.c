@@ -53,14 +53,21 @@ static const struct {
 	bool on;
 	uint16_t attributes;
 } simple[] = {
-	{ 1, true, SCREEN_BOLD },	{ 2, true, SCREEN_DIM },
-	{ 3, true, SCREEN_ITALIC },	{ 5, true, SCREEN_BLINK },
-	{ 6, true, SCREEN_BLINK },	{ 7, true, SCREEN_INVERSE },
-	{ 8, true, SCREEN_HIDDEN },	{ 9, true, SCREEN_STRIKE },
+	{ 1, true, SCREEN_BOLD },
+	{ 2, true, SCREEN_DIM },
+	{ 3, true, SCREEN_ITALIC },
+	{ 5, true, SCREEN_BLINK },
+	{ 6, true, SCREEN_BLINK },
+	{ 7, true, SCREEN_INVERSE },
+	{ 8, true, SCREEN_HIDDEN },
+	{ 9, true, SCREEN_STRIKE },
 	{ 22, false, SCREEN_BOLD | SCREEN_DIM },
-	{ 23, false, SCREEN_ITALIC },	{ 25, false, SCREEN_BLINK },
-	{ 27, false, SCREEN_INVERSE },	{ 28, false, SCREEN_HIDDEN },
-	{ 29, false, SCREEN_STRIKE },	{ 53, true, SCREEN_OVERLINE },
+	{ 23, false, SCREEN_ITALIC },
+	{ 25, false, SCREEN_BLINK },
+	{ 27, false, SCREEN_INVERSE },
+	{ 28, false, SCREEN_HIDDEN },
+	{ 29, false, SCREEN_STRIKE },
+	{ 53, true, SCREEN_OVERLINE },
 	{ 55, false, SCREEN_OVERLINE },
 };
 
@@ -133,8 +140,8 @@ static int write_colour(uint32_t colour, unsigned base, struct buf *out)
 	if (base == 58 && (colour & SCREEN_COLOUR_INDEX))
 		return buf_appendf(out, ";58:5:%u", value);
 	if (base == 58)
-		return buf_appendf(out, ";58:2::%u:%u:%u", value >> 16, value >> 8 & 255,
-			value & 255);
+		return buf_appendf(
+			out, ";58:2::%u:%u:%u", value >> 16, value >> 8 & 255, value & 255);
 	if (colour & SCREEN_COLOUR_RGB)
 		return buf_appendf(out, ";%u;2;%u;%u;%u", base + 8, value >> 16, value >> 8 & 255,
 			value & 255);

@@ -11,6 +11,7 @@ struct range {
 	uint32_t first, last;
 };
 
+/* clang-format off */
 static const struct range wide[] = {
 	{ 0x1100, 0x115f }, { 0x231a, 0x231b }, { 0x2329, 0x232a }, { 0x23e9, 0x23ec },
 	{ 0x23f0, 0x23f0 }, { 0x23f3, 0x23f3 }, { 0x25fd, 0x25fe }, { 0x2614, 0x2615 },
@@ -117,6 +118,8 @@ static const struct range none[] = {
 	{ 0x13430, 0x13438 }, { 0x1bca0, 0x1bca3 }, { 0x1d173, 0x1d17a }, { 0xe0001, 0xe007f },
 };
 
+/* clang-format on */
+
 static bool contains(const struct range *ranges, size_t count, uint32_t code)
 {
 	size_t low = 0, high = count;
@@ -134,7 +137,7 @@ static bool contains(const struct range *ranges, size_t count, uint32_t code)
 	return false;
 }
 
-#define CONTAINS(table, code) contains(table, sizeof(table) / sizeof(table[0]), code)
+#define CONTAINS(table, code) contains(table, sizeof(table) / sizeof((table)[0]), code)
 
 int screen_width(uint32_t code)
 {

@@ -107,7 +107,8 @@ static void run(const void *data, size_t size, size_t piece, unsigned pass, stru
 	buf_init(out, MAXIMUM);
 	filter_init(&filter, pass & TITLE, pass & CLIPBOARD);
 	for (size_t i = 0; i < size; i += piece)
-		require(filter_feed(&filter, bytes + i, size - i < piece ? size - i : piece, out) == 0);
+		require(filter_feed(&filter, bytes + i, size - i < piece ? size - i : piece, out) ==
+			0);
 }
 
 static void require_equal(const struct buf *a, const struct buf *b)

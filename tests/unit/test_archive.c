@@ -18,8 +18,17 @@
 #include "common/io.h"
 #include "common/mem.h"
 
-enum { BLOCK = 512, FILE_TYPE = '0', HARDLINK = '1', SYMLINK = '2', DEVICE = '3', DIRECTORY = '5',
-       FIFO = '6', PAX = 'x', LONG_NAME = 'L' };
+enum {
+	BLOCK = 512,
+	FILE_TYPE = '0',
+	HARDLINK = '1',
+	SYMLINK = '2',
+	DEVICE = '3',
+	DIRECTORY = '5',
+	FIFO = '6',
+	PAX = 'x',
+	LONG_NAME = 'L'
+};
 
 /* One entry of a tar stream as a test wants it. */
 struct entry {
@@ -61,7 +70,7 @@ static void put_header(struct buf *out, const struct entry *entry, size_t size)
 static bool has_content(const struct entry *entry)
 {
 	return entry->text && (entry->type == FILE_TYPE || entry->type == PAX ||
-			       entry->type == LONG_NAME || entry->type == 'K');
+				      entry->type == LONG_NAME || entry->type == 'K');
 }
 
 static void put_entry(struct buf *out, const struct entry *entry)
@@ -191,22 +200,22 @@ static const struct attack {
 	{ "parent within", { { "x/../../canary", FILE_TYPE, "x" } } },
 	{ "parent at the end", { { "x/..", DIRECTORY, NULL } } },
 	{ "dot and parent", { { "./../canary", FILE_TYPE, "x" } } },
-	{ "parent in a pax header", { { "p", PAX, "21 path=../../canary\n" },
-					{ "x", FILE_TYPE, "x" } } },
-	{ "absolute in a pax header", { { "p", PAX, "20 path=/tmp/canary\n" },
-					  { "x", FILE_TYPE, "x" } } },
-	{ "parent in a GNU long name", { { "././@LongLink", LONG_NAME, "../canary" },
-					   { "x", FILE_TYPE, "x" } } },
-	{ "through a link that came before", { { "x", SYMLINK, ".." },
-						 { "x/canary", FILE_TYPE, "x" } } },
-	{ "through an absolute link", { { "x", SYMLINK, "/tmp" },
-					  { "x/sbx-archive-out", FILE_TYPE, "x" } } },
+	{ "parent in a pax header",
+		{ { "p", PAX, "21 path=../../canary\n" }, { "x", FILE_TYPE, "x" } } },
+	{ "absolute in a pax header",
+		{ { "p", PAX, "20 path=/tmp/canary\n" }, { "x", FILE_TYPE, "x" } } },
+	{ "parent in a GNU long name",
+		{ { "././@LongLink", LONG_NAME, "../canary" }, { "x", FILE_TYPE, "x" } } },
+	{ "through a link that came before",
+		{ { "x", SYMLINK, ".." }, { "x/canary", FILE_TYPE, "x" } } },
+	{ "through an absolute link",
+		{ { "x", SYMLINK, "/tmp" }, { "x/sbx-archive-out", FILE_TYPE, "x" } } },
 	{ "a directory through a link", { { "x", SYMLINK, ".." }, { "x/new", DIRECTORY, NULL } } },
 	{ "a link through a link", { { "x", SYMLINK, ".." }, { "x/new", SYMLINK, "y" } } },
 	{ "the link said to be a directory", { { "x", SYMLINK, ".." }, { "x", DIRECTORY, NULL },
-						 { "x/canary", FILE_TYPE, "x" } } },
+						     { "x/canary", FILE_TYPE, "x" } } },
 	{ "through a chain of links", { { "a", SYMLINK, "." }, { "a/b", SYMLINK, ".." },
-					  { "b/canary", FILE_TYPE, "x" } } },
+					      { "b/canary", FILE_TYPE, "x" } } },
 	{ "hard link outside", { { "x", HARDLINK, "../canary" } } },
 	{ "absolute hard link", { { "x", HARDLINK, "/etc/passwd" } } },
 	{ "hard link through a link", { { "y", SYMLINK, ".." }, { "x", HARDLINK, "y/canary" } } },
@@ -233,8 +242,10 @@ static void test_attacks_fail(void **state)
 /* A link as the last component is replaced, whatever it leads to, never written through. */
 static void test_links_are_replaced(void **state)
 {
-	const struct entry file[] = { { "x", SYMLINK, "../canary" }, { "x", FILE_TYPE, "new" }, { 0 } };
-	const struct entry linked[] = { { "y", HARDLINK, "x" }, { "x", FILE_TYPE, "other" }, { 0 } };
+	const struct entry file[] = { { "x", SYMLINK, "../canary" }, { "x", FILE_TYPE, "new" },
+		{ 0 } };
+	const struct entry linked[] = { { "y", HARDLINK, "x" }, { "x", FILE_TYPE, "other" },
+		{ 0 } };
 
 	assert_int_equal(unpack("in", NULL, file), 0);
 	assert_content("in/x", "new");
@@ -250,7 +261,8 @@ static void test_existing_links(void **state)
 	cleanup_free char *link = path_of("in/link"), *canary = path_of("canary");
 	cleanup_free char *hard = path_of("in/hard");
 	const struct entry through[] = { { "link/canary", FILE_TYPE, "x" }, { 0 } };
-	const struct entry over[] = { { "link", FILE_TYPE, "x" }, { "hard", FILE_TYPE, "x" }, { 0 } };
+	const struct entry over[] = { { "link", FILE_TYPE, "x" }, { "hard", FILE_TYPE, "x" },
+		{ 0 } };
 
 	assert_int_equal(symlink("..", link), 0);
 	assert_int_equal(linkat(AT_FDCWD, canary, AT_FDCWD, hard, 0), 0);
@@ -265,7 +277,8 @@ static void test_existing_links(void **state)
 static void test_other_names(void **state)
 {
 	const struct entry other[] = { { ".bashrc", FILE_TYPE, "x" }, { 0 } };
-	const struct entry also[] = { { "out/a", FILE_TYPE, "x" }, { "./out2", FILE_TYPE, "x" }, { 0 } };
+	const struct entry also[] = { { "out/a", FILE_TYPE, "x" }, { "./out2", FILE_TYPE, "x" },
+		{ 0 } };
 
 	assert_int_equal(unpack("in", "out", other), -EPROTO);
 	assert_int_equal(unpack("in", "out", also), -EPROTO);
@@ -275,13 +288,15 @@ static void test_other_names(void **state)
 
 static void test_special_files_are_skipped(void **state)
 {
-	const struct entry entries[] = { { "null", DEVICE, NULL, 0666 }, { "block", '4', NULL, 0666 },
-					 { "fifo", FIFO, NULL }, { "a", FILE_TYPE, "a" }, { 0 } };
+	const struct entry entries[] = { { "null", DEVICE, NULL, 0666 },
+		{ "block", '4', NULL, 0666 }, { "fifo", FIFO, NULL }, { "a", FILE_TYPE, "a" },
+		{ 0 } };
 	cleanup_buf struct buf stream;
 	struct archive_totals totals;
 
 	put_stream(&stream, entries);
-	assert_int_equal(send_stream("in", NULL, buf_head(&stream), buf_length(&stream), &totals), 0);
+	assert_int_equal(
+		send_stream("in", NULL, buf_head(&stream), buf_length(&stream), &totals), 0);
 	assert_int_equal(totals.skipped, 3);
 	assert_int_equal(totals.entries, 1);
 	assert_false(exists("in/null"));
@@ -292,8 +307,7 @@ static void test_special_files_are_skipped(void **state)
 static void test_modes(void **state)
 {
 	const struct entry entries[] = { { "suid", FILE_TYPE, "x", 06777 },
-					 { "dir", DIRECTORY, NULL, 03000 },
-					 { "dir/a", FILE_TYPE, "a", 0400 }, { 0 } };
+		{ "dir", DIRECTORY, NULL, 03000 }, { "dir/a", FILE_TYPE, "a", 0400 }, { 0 } };
 
 	assert_int_equal(unpack("in", NULL, entries), 0);
 	assert_int_equal(mode_of("in/suid"), S_IFREG | 0755);
@@ -304,7 +318,8 @@ static void test_modes(void **state)
 /* Headers that lie, and streams that end anywhere. */
 static void test_broken_streams(void **state)
 {
-	const struct entry entries[] = { { "x/a", FILE_TYPE, "text" }, { "x/b", SYMLINK, "a" }, { 0 } };
+	const struct entry entries[] = { { "x/a", FILE_TYPE, "text" }, { "x/b", SYMLINK, "a" },
+		{ 0 } };
 	cleanup_buf struct buf stream;
 	struct archive_totals totals;
 	char *bytes;
@@ -325,7 +340,8 @@ static void test_broken_streams(void **state)
 static void test_depth(void **state)
 {
 	char name[1200];
-	struct entry entries[] = { { "././@LongLink", LONG_NAME, name }, { "x", FILE_TYPE, "x" }, { 0 } };
+	struct entry entries[] = { { "././@LongLink", LONG_NAME, name }, { "x", FILE_TYPE, "x" },
+		{ 0 } };
 
 	for (size_t i = 0; i + 2 < sizeof(name); i += 2)
 		memcpy(name + i, "d/", 3);
@@ -334,8 +350,7 @@ static void test_depth(void **state)
 
 static const struct entry one_file[] = { { "f", FILE_TYPE, "content" }, { 0 } };
 static const struct entry one_directory[] = { { "d/", DIRECTORY, NULL, 0755 },
-					      { "d/a", FILE_TYPE, "a" },
-					      { "d/b", SYMLINK, "/etc" }, { 0 } };
+	{ "d/a", FILE_TYPE, "a" }, { "d/b", SYMLINK, "/etc" }, { 0 } };
 
 /* Into a directory, onto a file, to a new name: as docker cp does. */
 static void test_destinations(void **state)
@@ -390,7 +405,7 @@ static void test_child_is_confined(void **state)
 	assert_int_equal(io_read_file(AT_FDCWD, proc, 10000, &status, NULL), 0);
 	assert_non_null(strstr(status, "\nSeccomp:\t2\n"));
 	assert_non_null(strstr(status, "\nNoNewPrivs:\t1\n"));
-	/* /dev/null three times, stream, root, report, and for the moment the file and its directory;
+	/* /dev/null three times, stream, root, report, for the moment the file and its directory;
 	 * a user may not look. */
 	if (access(fds, R_OK) == 0)
 		assert_true(count_names(fds) <= 8);
@@ -417,8 +432,8 @@ static void test_cancelled(void **state)
 }
 
 /* Packs `source` and unpacks that to `destination`. */
-static void round_trip(const char *source, const char *packed_name, const char *destination,
-	bool follow)
+static void round_trip(
+	const char *source, const char *packed_name, const char *destination, bool follow)
 {
 	cleanup_free char *from = path_of(source), *to = path_of(destination);
 	cleanup_err struct err err = ERR_INIT;

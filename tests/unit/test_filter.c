@@ -70,9 +70,11 @@ static const struct {
 	{ "\033]52;x;aGk=\ab", "b", CLIPBOARD },
 	{ "\033]052;c;aGk=\ab", "b", CLIPBOARD },
 	/* other strings */
-	{ "\033]7;file://x/\a\033]9;hi\a\033]777;notify;a;b\a\033]133;A\a\033]1337;File=:AA\aa", "a", 0 },
+	{ "\033]7;file://x/\a\033]9;hi\a\033]777;notify;a;b\a\033]133;A\a\033]1337;File=:AA\aa",
+		"a", 0 },
 	{ "\033]10;#fff\a\033]11;?;?\a\033]4;1;red\a\033]4;;?\a\033]104\a\033]50;?\aa", "a", 0 },
-	{ "\033]8;;javascript:x\a\033]8;;file:///etc/passwd\a\033]8;;ssh://x\a\033]8;https://x\aa", "a", 0 },
+	{ "\033]8;;javascript:x\a\033]8;;file:///etc/passwd\a\033]8;;ssh://x\a\033]8;https://x\aa",
+		"a", 0 },
 	{ "\033]8;;http://x y\a\033]8;;http://x\303\274\a\033]8;;http://x\233\aa", "a", 0 },
 	{ "\033P$qm\033\\\033P+q544e\033\\\033P1;1|17/1b\033\\\033Pq#0~~\033\\a", "a", 0 },
 	{ "\033Ptmux;\033\033]52;c;AA\a\033\\a", "a", 0 },
@@ -138,8 +140,8 @@ static void test_byte_by_byte(void **state)
 
 static void test_endless_sequences(void **state)
 {
-	static const char *const starts[] = { "\033[", "\033]8;;http://", "\033]0;", "\033P", "\033_",
-					      "\033[1;", "\033#" };
+	static const char *const starts[] = { "\033[", "\033]8;;http://", "\033]0;", "\033P",
+		"\033_", "\033[1;", "\033#" };
 	static char filler[100000];
 
 	memset(filler, '0', sizeof(filler));
@@ -176,10 +178,11 @@ static void test_screen_passes(void **state)
 {
 	struct screen *screen = screen_create(24, 80);
 	cleanup_buf struct buf render, out;
-	static const char output[] = "\033[1;4:3;58:5:1;38;2;1;2;3mtext \347\225\214\033[m\r\n\033)0"
-				     "\033[3g\033[5G\033H\0337\033[>1u\033[>4;2m\033[?1002;1006h"
-				     "\033[?1h\033=\033[?2004h\033[?1049h\033[2;9r\033[?6h\033[4h"
-				     "\033[3 q\033[?7l\033[?5h\033[?1004h\033[?25l\033[>7u\016x";
+	static const char output[] =
+		"\033[1;4:3;58:5:1;38;2;1;2;3mtext \347\225\214\033[m\r\n\033)0"
+		"\033[3g\033[5G\033H\0337\033[>1u\033[>4;2m\033[?1002;1006h"
+		"\033[?1h\033=\033[?2004h\033[?1049h\033[2;9r\033[?6h\033[4h"
+		"\033[3 q\033[?7l\033[?5h\033[?1004h\033[?25l\033[>7u\016x";
 
 	buf_init(&render, SCREEN_RENDER_MAX);
 	buf_init(&out, SCREEN_RENDER_MAX);
@@ -197,7 +200,9 @@ static void test_reset_sequence(void **state)
 	static const char *const before[] = {
 		"$ sbx run\r\nhello",
 		"$ sbx run\r\nhello\033[?1049h\033[2;5r\033[?6h\033[4h\033[3;3H\033[31mvim\033[>5u",
-		"$ sbx run\r\nhello\0337\033[2;5r\0338\033[?1003h\033[?1006h\033[?2004h\033[?25l\033[?1h\033=",
+		"$ sbx "
+		"run\r\nhello\0337\033[2;5r\0338\033[?1003h\033[?1006h\033[?2004h\033[?25l\033[?"
+		"1h\033=",
 	};
 
 	for (size_t i = 0; i < sizeof(before) / sizeof(before[0]); i++) {

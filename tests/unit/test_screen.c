@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* screen: sequences make the cells they should, and what is rendered makes the same screen again. */
+/* screen: sequences make the cells they should; what is rendered makes the same screen again. */
 #include "unit.h"
 
 #include <errno.h>
@@ -102,8 +102,8 @@ static void assert_rebuilds(const struct screen *screen)
 	assert_screens_equal(screen, second);
 	assert_int_equal(screen_render(second, &second_render), 0);
 	assert_int_equal(buf_length(&first_render), buf_length(&second_render));
-	assert_memory_equal(buf_head(&first_render), buf_head(&second_render),
-		buf_length(&first_render));
+	assert_memory_equal(
+		buf_head(&first_render), buf_head(&second_render), buf_length(&first_render));
 	screen_destroy(second);
 }
 
@@ -290,7 +290,8 @@ static void test_scrollback_is_bounded(void **state)
 	char line[64];
 
 	for (unsigned i = 0; i < 30000; i++) {
-		snprintf(line, sizeof(line), "\033[3%um line %u of some length\033[m\r\n", i % 8, i);
+		snprintf(
+			line, sizeof(line), "\033[3%um line %u of some length\033[m\r\n", i % 8, i);
 		feed(screen, line);
 		assert_true(buf_length(&screen->scrollback) <= SCREEN_SCROLLBACK);
 		assert_true(screen->scrollback_lines <= SCREEN_SCROLLBACK_LINES);
