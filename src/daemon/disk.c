@@ -5,14 +5,14 @@
  * What mke2fs is told, and why; figures for 20 GiB (Debian 12, e2fsprogs 1.47.0), where the plain
  * defaults write 135 MB:
  *
- *	assume_storage_prezeroed	a fresh sparse file reads as zeros, so inode tables and journal
- *					need no zeroing: not here, and not by the guest's lazy
- *					initialisation, which would fill the file up later
- *	^resize_inode			4 MB less: room for a growth that we do not offer
- *	packed_meta_blocks		metadata at the front, in one extent of the host's file
- *	-J size=64			enough for the engine's bursts; the default is 128 MB here
- *	-m 0				no reserve for root: the guest's root is not special
- *	nodiscard			nothing to discard in a new file
+ *	assume_storage_prezeroed
+ *		a fresh sparse file reads as zeros, so inode tables and journal need no zeroing: not
+ *		here, and not by the guest's lazy initialisation, which would fill the file later
+ *	^resize_inode		4 MB less: room for a growth that we do not offer
+ *	packed_meta_blocks	metadata at the front, in one extent of the host's file
+ *	-J size=64		enough for the engine's bursts; the default is 128 MB here
+ *	-m 0			no reserve for root: the guest's root is not special
+ *	nodiscard		nothing to discard in a new file
  *
  * This leaves 0.3 MB on the host's disk, in 5 ms.
  */
@@ -36,7 +36,8 @@ enum { MAX_COMPLAINT = 64 << 10 };
 
 static int make_sparse(const char *path, uint64_t size_mib, struct err *err)
 {
-	cleanup_close int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	cleanup_close int fd =
+		open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 
 	if (fd < 0)
 		return err_errno(err, errno, "create %s", path);

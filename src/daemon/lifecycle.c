@@ -12,7 +12,7 @@
  * The order of writes makes every prefix of an operation a state that a restart understands:
  *
  *	create	row "creating" | mkdir | disk | row "ready"
- *		killed before "ready": a restart removes directory and row. The client saw no answer.
+ *		killed before "ready": a restart removes directory and row; nobody was told of it
  *	start	start.json | exit.json removed | keeper spawned | keeper takes the lock, boots
  *		killed before the spawn: the sandbox is stopped. After it: the keeper goes on by
  *		itself and is found by its lock.

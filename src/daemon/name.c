@@ -33,7 +33,7 @@ int name_check(const char *name, struct err *err)
 	for (const char *c = name; *c; c++)
 		if (!is_alphanumeric(*c) && *c != '-' && *c != '.')
 			return err_set(err, EINVAL,
-				"sandbox name \"%s\": a name holds letters, digits, '-' and '.' only",
+				"sandbox name \"%s\": a name holds letters, digits, '-' and '.'",
 				name);
 	if (strcmp(name, "default") == 0)
 		return err_set(err, EINVAL, "sandbox name \"default\" is reserved");

@@ -7,8 +7,8 @@
 #include <sys/types.h>
 
 /*
- * An object {"keeper":pid, "vmm":pid, "vsock":pid, "share0":pid, …} of the keeper and its children
- * that live; empty for a keeper of 0.
+ * An object {"keeper":pid, "vmm":pid, "vsock":pid, "share0":pid, …} of the keeper and its living
+ * children; empty for a keeper of 0.
  */
 json_t *processes_of_keeper(pid_t keeper, pid_t vmm);
 

@@ -156,7 +156,8 @@ static int read_record(struct registry *registry, sqlite3_stmt *stmt, struct rec
 	int r;
 
 	snprintf(record.id, sizeof(record.id), "%s", sqlite3_column_text(stmt, 0));
-	while (record.state < RECORD_REMOVING && strcmp(state, registry_state_names[record.state]) != 0)
+	while (record.state < RECORD_REMOVING &&
+		strcmp(state, registry_state_names[record.state]) != 0)
 		record.state++;
 	record.spec.name = column_text(stmt, 1);
 	record.spec.agent = column_text(stmt, 2);

@@ -12,9 +12,14 @@
 #include "daemon/name.h"
 #include "daemon/schema.h"
 
+static int run(struct registry *registry, enum query query, const char *what, struct err *err)
+{
+	return registry_run(registry, registry_statement(registry, query), what, err);
+}
+
 static int begin(struct registry *registry, struct err *err)
 {
-	return registry_run(registry, registry_statement(registry, QUERY_BEGIN), "begin", err);
+	return run(registry, QUERY_BEGIN, "begin", err);
 }
 
 /* Commits, or rolls back when the work before it failed with `r` or the commit itself fails. */
@@ -22,12 +27,12 @@ static int finish(struct registry *registry, int r, struct err *err)
 {
 	if (r == 0) {
 		fault_point(FAULT_REGISTRY_BEFORE_COMMIT);
-		r = registry_run(registry, registry_statement(registry, QUERY_COMMIT), "commit", err);
+		r = run(registry, QUERY_COMMIT, "commit", err);
 		if (r == 0)
 			fault_point(FAULT_REGISTRY_AFTER_COMMIT);
 	}
 	if (r < 0 && !sqlite3_get_autocommit(registry->db))
-		registry_run(registry, registry_statement(registry, QUERY_ROLLBACK), "rollback", NULL);
+		run(registry, QUERY_ROLLBACK, "rollback", NULL);
 	return r;
 }
 

@@ -63,8 +63,8 @@ enum api_code spec_get_number(const json_t *object, const char *key, uint64_t mi
 		return API_BAD_REQUEST;
 	}
 	if (number < 0 || (uint64_t)number < minimum || (uint64_t)number > maximum) {
-		err_set(err, EINVAL, "\"%s\" must be between %" PRIu64 " and %" PRIu64, key, minimum,
-			maximum);
+		err_set(err, EINVAL, "\"%s\" must be between %" PRIu64 " and %" PRIu64, key,
+			minimum, maximum);
 		return API_BAD_REQUEST;
 	}
 	*ret_value = (uint64_t)number;

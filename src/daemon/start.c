@@ -10,7 +10,8 @@
 #include "daemon/console.h"
 #include "daemon/lifecycle_internal.h"
 
-enum { BOOT_GRACE_MS = 30000 /* for a keeper to keep its own deadline, and to try TCG after KVM */ };
+/* For a keeper to keep its own deadline, and to try TCG after KVM. */
+enum { BOOT_GRACE_MS = 30000 };
 
 /* The run that we waited for ended before it served sessions: says why. */
 static enum api_code report_end(struct sandbox *sandbox, const char *name,
@@ -56,8 +57,8 @@ static enum api_code launch_busy(struct daemon *daemon, struct sandbox *sandbox,
 static enum api_code start_locked(struct daemon *daemon, struct sandbox *sandbox, const char *name,
 	const struct launch_options *options, struct start_result *result, struct err *err)
 {
-	uint64_t deadline =
-		sandbox_deadline(LIFECYCLE_BUSY_MS + options->boot_timeout_s * 1000 + BOOT_GRACE_MS);
+	uint64_t boot_ms = options->boot_timeout_s * 1000 + BOOT_GRACE_MS;
+	uint64_t deadline = sandbox_deadline(LIFECYCLE_BUSY_MS + boot_ms);
 	bool booting = false; /* a boot that we have seen: its failure is ours too */
 
 	for (;;) {

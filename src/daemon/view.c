@@ -116,8 +116,9 @@ json_t *view_inspect(struct daemon *daemon, const struct record *record, struct 
 
 	take_snapshot(sandbox, &snapshot);
 	return json_pack("{s:s, s:o, s:o, s:s, s:o, s:o, s:o}", "directory", directory, "pids",
-		processes_of_keeper(snapshot.status.pid, snapshot.status.vmm_pid), "disk_used_bytes", disk_used(sandbox), "console_log", console,
-		"accel_reason", text_or_null(snapshot.status.accel_reason), "newer_base",
+		processes_of_keeper(snapshot.status.pid, snapshot.status.vmm_pid),
+		"disk_used_bytes", disk_used(sandbox), "console_log", console, "accel_reason",
+		text_or_null(snapshot.status.accel_reason), "newer_base",
 		newer(daemon, NULL, record->base), "newer_layer",
 		newer(daemon, record->spec.agent, record->layer));
 }
