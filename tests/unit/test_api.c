@@ -3,10 +3,10 @@
 #include "daemon_fixture.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
+#include "common/text.h"
 #include "daemon/http.h"
 
 struct server {
@@ -43,7 +43,6 @@ static int stop_server(void **state)
 static int exchange(const char *bytes, size_t length, char *answer, size_t size)
 {
 	cleanup_close int fd = -1;
-	int status = 0;
 	ssize_t n;
 
 	assert_int_equal(io_connect(server.dirfd, "sock", SOCK_STREAM, &fd), 0);
@@ -51,8 +50,7 @@ static int exchange(const char *bytes, size_t length, char *answer, size_t size)
 	shutdown(fd, SHUT_WR);
 	n = io_read_full(fd, answer, size - 1);
 	answer[n > 0 ? n : 0] = '\0';
-	sscanf(answer, "HTTP/1.1 %d", &status);
-	return status;
+	return text_has_prefix(answer, "HTTP/1.1 ") ? (int)strtol(answer + 9, NULL, 10) : 0;
 }
 
 static int request(const char *method, const char *path, const char *body, char *answer, size_t size)
