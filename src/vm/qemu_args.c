@@ -18,6 +18,7 @@ bool qemu_fits_microvm(const struct vm_config *config)
 	return config->disk_count + config->share_count + OTHER_DEVICES <= MICROVM_SLOTS;
 }
 
+/* qboot, because newer SeaBIOS puts ACPI tables where QEMU puts a microvm's initramfs: docs/vm.md. */
 static void add_machine(const struct vm_config *config, struct args *args)
 {
 	static const char common[] = "memory-backend=ram,mem-merge=off,dump-guest-core=off,usb=off";
@@ -26,6 +27,7 @@ static void add_machine(const struct vm_config *config, struct args *args)
 		args_option(args, "-machine",
 			"microvm,acpi=on,pic=off,pit=off,rtc=on,pcie=off,isa-serial=on,%s", common);
 		args_option(args, "-global", "virtio-mmio.force-legacy=false");
+		args_option(args, "-bios", "qboot.rom");
 	} else {
 		args_option(args, "-machine",
 			"q35,vmport=off,smbus=off,sata=off,i8042=off,graphics=off,%s", common);
