@@ -173,7 +173,7 @@ static void check_build_tools(struct check *check)
 			path ? "" : tools[i].package);
 	}
 	if (!*missing) {
-		judge(check, CHECK_OK, xstrdup("mmdebstrap, erofs-utils, npm and the packers"), NULL);
+		judge(check, CHECK_OK, xstrdup("mmdebstrap, erofs-utils, npm and packers"), NULL);
 		return;
 	}
 	hint = xasprintf("sudo apt-get install%s", missing);
@@ -202,7 +202,8 @@ static void check_directory(struct check *check, enum paths_dir which)
 	}
 	bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
 	room = text_format_size(bytes);
-	judge(check, bytes < LEAST_SPACE ? CHECK_NOTE : CHECK_OK, xasprintf("%s: %s free", path, room),
+	judge(check, bytes < LEAST_SPACE ? CHECK_NOTE : CHECK_OK,
+		xasprintf("%s: %s free", path, room),
 		bytes < LEAST_SPACE ? "an image build takes about 4 GiB: remove sandboxes (sbx "
 				      "prune) or images (sbx image rm)"
 				    : NULL);

@@ -47,8 +47,8 @@ const struct command command_cp = {
 	.name = "cp",
 	.synopsis = "[-L] SOURCE TARGET",
 	.summary = "Copies files between the host and a sandbox",
-	.details = "One side is NAME:/path, in a sandbox; the other is on the host, or '-' for a tar\n"
-		   "stream on standard input or output.",
+	.details = "One side is NAME:/path, in a sandbox; the other is on the host, or '-' for a\n"
+		   "tar stream on standard input or output.",
 	.options = specs,
 	.options_size = sizeof(struct options),
 	.least = 2,

@@ -155,10 +155,10 @@ const struct command command_run = {
 	.name = "run",
 	.synopsis = "[OPTIONS] [AGENT|NAME] [PATH[:ro]...] [-- ARGS...]",
 	.summary = "Runs an agent in a sandbox: creates, starts and attaches as needed",
-	.details = "The same agent on the same directory is the same sandbox again. Without PATH it is\n"
-		   "the current directory. ARGS that begin with '-' are added to the agent's defaults, a\n"
-		   "bare word replaces them. Without a terminal the agent runs on pipes:\n"
-		   "'echo uname -r | sbx run shell'.",
+	.details = "The same agent on the same directory is the same sandbox again. Without PATH\n"
+		   "it is the current directory. ARGS that begin with '-' are added to the\n"
+		   "agent's defaults, a bare word replaces them. Without a terminal the agent\n"
+		   "runs on pipes: 'echo uname -r | sbx run shell'.",
 	.options = specs,
 	.options_size = sizeof(struct options),
 	.takes_after = true,

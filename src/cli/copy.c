@@ -89,8 +89,9 @@ static int send_stream(const struct copying *copying, const char *directory, int
 	struct archive_job *job, struct err *err)
 {
 	/* The directory is missing only when the content of another one is to become it. */
-	static const char script[] = "if ! [ -d \"$1\" ]; then install -d -o 1000 -g 1000 -- \"$1\" "
-				     "|| exit; fi; exec tar -C \"$1\" --numeric-owner -xf -";
+	static const char script[] =
+		"[ -d \"$1\" ] || install -d -o 1000 -g 1000 -- \"$1\" || exit\n"
+		"exec tar -C \"$1\" --numeric-owner -xf -";
 	const char *args[] = { "sh", "-c", script, "sh", directory };
 	struct session_outcome outcome = { 0 };
 	struct archive_totals totals;
@@ -246,7 +247,8 @@ int copy(const struct copy_place *source, const struct copy_place *target, bool 
 	int r;
 
 	if (*inside->path != '/') {
-		err_set(err, EINVAL, "cp: %s: the path in the sandbox must be absolute", inside->word);
+		err_set(err, EINVAL, "cp: %s: the path in the sandbox must be absolute",
+			inside->word);
 		return STATUS_USAGE;
 	}
 	r = sandbox_start(sandbox, NULL, &vsock, err);

@@ -21,8 +21,8 @@ struct environment {
 int environment_add(struct environment *environment, const char *text, struct err *err);
 
 /*
- * Adds the lines of a file in the format of docker's --env-file: NAME=VALUE or NAME, the value taken
- * as it is; empty lines and lines that begin with # are skipped. Errors name file and line.
+ * Adds the lines of a file in the format of docker's --env-file: NAME=VALUE or NAME, the value
+ * taken as it is; empty lines and lines that begin with # are skipped. Errors name file and line.
  */
 int environment_add_file(struct environment *environment, const char *path, struct err *err);
 

@@ -15,8 +15,8 @@ char *find_program(const char *name)
 	cleanup_free char *places = xasprintf("%s:/usr/sbin:/sbin", path ? path : "/usr/bin:/bin");
 	char *rest = NULL;
 
-	for (char *place = strtok_r(places, ":", &rest); place; place = strtok_r(NULL, ":", &rest)) {
-		cleanup_free char *candidate = xasprintf("%s/%s", place, name);
+	for (char *p = strtok_r(places, ":", &rest); p; p = strtok_r(NULL, ":", &rest)) {
+		cleanup_free char *candidate = xasprintf("%s/%s", p, name);
 
 		if (access(candidate, X_OK) == 0)
 			return take_ptr(candidate);

@@ -62,7 +62,8 @@ static int take_object(struct build *build, const json_t *object)
 		return -EIO;
 	} else {
 		progress_step(&build->progress, api_text(object, "step"), api_text(object, "text"),
-			(uint64_t)api_number(object, "done"), (uint64_t)api_number(object, "total"));
+			(uint64_t)api_number(object, "done"),
+			(uint64_t)api_number(object, "total"));
 	}
 	return 0;
 }

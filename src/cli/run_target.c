@@ -51,7 +51,8 @@ static void say_unused_options(const struct search *search, const json_t *sandbo
 	const struct spec_options *options = search->options;
 
 	if (options->cpus || options->memory || options->disk)
-		fprintf(stderr, "sbx: %s exists already: --cpus, --memory and --disk were not used\n",
+		fprintf(stderr,
+			"sbx: %s exists already: --cpus, --memory and --disk were not used\n",
 			api_text(sandbox, "name"));
 }
 

@@ -5,8 +5,7 @@
  * Theory of operation. One poll loop over the guest's stream, our input, our two outputs and a
  * signalfd. Back pressure goes both ways: while something waits to be written to an output, no
  * further frame is taken from the stream, and the guest stops; input is read only as far as the
- * guest gave credit. Outputs belong to others and stay blocking, so each is written only when
- * poll() says so, and a pipe or terminal by no more than PIPE_BUF, which then cannot block.
+ * guest gave credit.
  *
  * The end: the guest's last frame (then what is pending is still written out), the end of the
  * stream, the detach keys, a signal that asks us to go, or an output that nobody reads.
@@ -19,41 +18,30 @@
 #include "cli/session_loop.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/filter.h"
+#include "cli/session_sink.h"
 #include "cli/terminal.h"
 #include "common/cleanup.h"
 #include "common/escape.h"
 #include "common/io.h"
 
 enum {
-	MOST_PENDING = 1 << 20, /* one frame, grown by the filter, fits several times */
 	PATIENCE = 3,
 	WATCHED = 5,
-};
-
-/* One of our outputs with what waits to be written to it. */
-struct sink {
-	int fd;
-	size_t chunk;
-	bool filtered;
-	struct filter filter;
-	struct buf pending;
 };
 
 struct loop {
 	struct session_client *client;
 	const struct session_io *io;
 	struct detach_keys keys;
-	struct sink output, errors;
+	struct session_sink output, errors;
 	struct buf typed; /* what the detach keys let through of one read */
 	int fd;
 	int signals;
@@ -69,18 +57,6 @@ void session_io_pass_from_environment(struct session_io *io)
 
 	io->pass_title = pass && strstr(pass, "title");
 	io->pass_clipboard = pass && strstr(pass, "clipboard");
-}
-
-static void sink_init(struct sink *sink, int fd, const struct session_io *io)
-{
-	struct stat st;
-
-	*sink = (struct sink){ .fd = fd, .chunk = PIPE_BUF };
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
-		sink->chunk = MOST_PENDING;
-	sink->filtered = isatty(fd);
-	filter_init(&sink->filter, io->pass_title, io->pass_clipboard);
-	buf_init(&sink->pending, MOST_PENDING);
 }
 
 static void finish(struct loop *loop, enum session_end end, int status)
@@ -100,14 +76,6 @@ static void keep_text(struct loop *loop, const struct session_event *event)
 	loop->outcome.text[n] = '\0';
 }
 
-static void put_output(struct sink *sink, const struct session_event *event)
-{
-	if (sink->filtered)
-		filter_feed(&sink->filter, event->bytes, event->length, &sink->pending);
-	else
-		buf_append(&sink->pending, event->bytes, event->length);
-}
-
 static void take_event(struct loop *loop, const struct session_event *event)
 {
 	switch (event->kind) {
@@ -117,10 +85,10 @@ static void take_event(struct loop *loop, const struct session_event *event)
 		break;
 	case SESSION_EVENT_OUTPUT:
 	case SESSION_EVENT_TEXT:
-		put_output(&loop->output, event);
+		session_sink_put(&loop->output, event->bytes, event->length);
 		break;
 	case SESSION_EVENT_ERRORS:
-		put_output(&loop->errors, event);
+		session_sink_put(&loop->errors, event->bytes, event->length);
 		break;
 	case SESSION_EVENT_ENTRY:
 		break;
@@ -159,21 +127,11 @@ static void take_events(struct loop *loop)
 	}
 }
 
-/* Writes what the output takes now. An output that nobody reads ends the session. */
-static void drain(struct loop *loop, struct sink *sink)
+/* An output that nobody reads ends the session. */
+static void drain(struct loop *loop, struct session_sink *sink)
 {
-	size_t length = buf_length(&sink->pending);
-	ssize_t n;
-
-	if (length > sink->chunk)
-		length = sink->chunk;
-	n = write(sink->fd, buf_head(&sink->pending), length);
-	if (n >= 0) {
-		buf_consume(&sink->pending, (size_t)n);
-	} else if (errno != EINTR && errno != EAGAIN) {
-		buf_consume(&sink->pending, buf_length(&sink->pending));
+	if (session_sink_drain(sink) < 0)
 		finish(loop, SESSION_END_LEFT, 128 + SIGPIPE);
-	}
 }
 
 static void receive(struct loop *loop)
@@ -192,10 +150,11 @@ static void receive(struct loop *loop)
 static void send_typed(struct loop *loop, const unsigned char *bytes, size_t count)
 {
 	bool leave = detach_keys_feed(&loop->keys, bytes, count, &loop->typed);
+	size_t length = buf_length(&loop->typed);
 
-	if (buf_length(&loop->typed))
-		session_client_input(loop->client, buf_head(&loop->typed), buf_length(&loop->typed));
-	buf_consume(&loop->typed, buf_length(&loop->typed));
+	if (length)
+		session_client_input(loop->client, buf_head(&loop->typed), length);
+	buf_consume(&loop->typed, length);
 	if (leave) {
 		session_client_detach(loop->client);
 		finish(loop, SESSION_END_DETACHED, 0);
@@ -298,7 +257,8 @@ static bool wait(struct loop *loop, struct err *err)
 	struct session_client *client = loop->client;
 	bool pending = is_pending(loop);
 	bool reads = loop->input_open && !loop->over && input_room(loop) > 0;
-	int stream = (pending || loop->over ? 0 : POLLIN) | (buf_length(&client->out) ? POLLOUT : 0);
+	bool receives = !pending && !loop->over;
+	int stream = (receives ? POLLIN : 0) | (buf_length(&client->out) ? POLLOUT : 0);
 
 	watch(&p[0], loop->fd, (short)stream);
 	watch(&p[1], loop->io->input, reads ? POLLIN : 0);
@@ -383,8 +343,8 @@ int session_loop(struct session_client *client, int fd, const struct session_io 
 	signals = take_signals(io, &old);
 	loop.signals = signals;
 	loop.input_open = io->input >= 0;
-	sink_init(&loop.output, io->output, io);
-	sink_init(&loop.errors, io->errors, io);
+	session_sink_init(&loop.output, io->output, io->pass_title, io->pass_clipboard);
+	session_sink_init(&loop.errors, io->errors, io->pass_title, io->pass_clipboard);
 	buf_init(&loop.typed, SESSION_MAX_PAYLOAD + DETACH_MOST_HELD);
 	if (io->tty && io->input >= 0)
 		r = terminal_raw(io->input, err);
@@ -393,8 +353,8 @@ int session_loop(struct session_client *client, int fd, const struct session_io 
 	reset_terminal(&loop);
 	terminal_restore();
 	sigprocmask(SIG_SETMASK, &old, NULL);
-	buf_finish(&loop.output.pending);
-	buf_finish(&loop.errors.pending);
+	session_sink_finish(&loop.output);
+	session_sink_finish(&loop.errors);
 	buf_finish(&loop.typed);
 	if (r == 0)
 		*ret = loop.outcome;

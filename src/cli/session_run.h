@@ -22,8 +22,8 @@ int session_run(const char *vsock, const struct session_request *request,
 
 /*
  * What the outcome means for a person and the exit status: says on stderr what is to be said.
- * `sandbox` is the sandbox's name, `is_agent` tells the agent's session, to which `sbx attach` comes
- * back.
+ * `sandbox` is the sandbox's name, `is_agent` tells the agent's session, to which `sbx attach`
+ * comes back.
  */
 int session_report(const struct session_outcome *outcome, const char *sandbox, bool is_agent,
 	struct err *err);

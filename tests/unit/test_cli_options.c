@@ -124,7 +124,8 @@ static void test_parse(void **state)
 
 static void test_suggest(void **state)
 {
-	static const char *const known[] = { "run", "create", "ls", "inspect", "exec", "stop", "rm" };
+	static const char *const known[] = { "run",  "create", "ls", "inspect",
+					     "exec", "stop",   "rm" };
 	static const struct {
 		const char *word, *best;
 	} cases[] = { { "rnu", "run" },	     { "creat", "create" }, { "inpsect", "inspect" },
@@ -309,7 +310,8 @@ static void test_arguments_rule(void **state)
 	assert_null(agents_pick(agents, "none"));
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		const char *items[] = { cases[i].first, cases[i].second };
-		struct words after = { items, (cases[i].first != NULL) + (cases[i].second != NULL) };
+		size_t count = (cases[i].first != NULL) + (cases[i].second != NULL);
+		struct words after = { items, count };
 		struct words command = { 0 };
 		char text[128] = "";
 		bool defaults;

@@ -34,7 +34,8 @@ static const struct frames_case frames_cases[] = {
 	FRAMES("\x93\0\0\0\6\0\0\0\2\0\0\0no", "error2(no) "),
 	FRAMES("\x95\0\0\0\2\0\0\0by", "detached(by) "),
 	FRAMES("\x97\0\0\0\1\0\0\0k", "text(k) "),
-	FRAMES("\x94\0\0\0\x1b\0\0\0\1\0\0\0\0\0\0\0\3\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0n\0c", "entry1/3 "),
+	FRAMES("\x94\0\0\0\x1b\0\0\0\1\0\0\0\0\0\0\0\3\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0n\0c",
+		"entry1/3 "),
 	FRAMES("\x96\0\0\0\4\0\0\0\1\0\0\0\x90\0\0\0\1\0\0\0x", "out(x) "),
 	/* cut short: more must come */
 	FRAMES("\x90\0\0\0\3\0\0\0ab", ""),
@@ -215,7 +216,8 @@ static void test_detach_keys(void **state)
 		buf_init(&out, 1024);
 		assert_int_equal(detach_keys_parse(&keys, typing_cases[i].keys, NULL), 0);
 		for (char *read = strtok(copy, "|"); read && !detached; read = strtok(NULL, "|"))
-			detached = detach_keys_feed(&keys, (unsigned char *)read, strlen(read), &out);
+			detached = detach_keys_feed(&keys, (unsigned char *)read, strlen(read),
+				&out);
 		assert_int_equal(detached, typing_cases[i].detaches);
 		assert_int_equal(buf_length(&out), strlen(typing_cases[i].passed));
 		if (buf_length(&out))
