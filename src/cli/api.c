@@ -3,11 +3,13 @@
 #include "cli/api.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "cli/daemon_start.h"
 #include "common/buf.h"
 #include "common/cleanup.h"
+#include "common/escape.h"
 #include "common/mem.h"
 
 enum { MOST_ANSWER = 16 << 20, ANSWER_TIMEOUT_MS = 30000, MOST_RETRIES = 5 };
@@ -58,6 +60,21 @@ static int take_answer(void *arg, int status, const char *bytes, size_t length)
 	return buf_append(&answer->body, bytes, length);
 }
 
+/* What a guest that failed to boot said last comes before the error it explains. */
+static void show_console(const json_t *lines)
+{
+	const json_t *line;
+	size_t i;
+
+	if (json_array_size(lines) > 0)
+		fputs("the guest's console ended with:\n", stderr);
+	json_array_foreach(lines, i, line) {
+		cleanup_free char *safe = escape_line(json_is_string(line) ? json_string_value(line) : "");
+
+		fprintf(stderr, "    %s\n", safe);
+	}
+}
+
 static int refusal(const struct buf *body, int status, struct err *err)
 {
 	cleanup_json json_t *json = NULL;
@@ -66,6 +83,7 @@ static int refusal(const struct buf *body, int status, struct err *err)
 	json = json_loadb((const char *)buf_head(body), buf_length(body), 0, NULL);
 	if (!*api_text(json, "error"))
 		return err_set(err, EIO, "the daemon answered with status %d", status);
+	show_console(json_object_get(json, "console"));
 	err_set(err, code_number(api_text(json, "code")), "%s", api_text(json, "error"));
 	hint = api_text(json, "hint");
 	if (*hint)

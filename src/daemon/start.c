@@ -6,15 +6,21 @@
 
 #include "common/cleanup.h"
 #include "common/fault.h"
+#include "common/log.h"
 #include "common/mem.h"
 #include "daemon/console.h"
 #include "daemon/lifecycle_internal.h"
 
-/* For a keeper to keep its own deadline, and to try TCG after KVM. */
-enum { BOOT_GRACE_MS = 30000 };
+enum {
+	BOOT_TRIES = 3,
+	BOOT_GRACE_MS = 30000, /* for a keeper to keep its own deadline, and to try TCG after KVM */
+};
 
-/* The run that we waited for ended before it served sessions: says why. */
-static enum api_code report_end(struct sandbox *sandbox, const char *name,
+/*
+ * The run that we waited for ended before it served sessions: says why. API_OK if it is worth
+ * another try; *tries counts them down (docs/protocol/keeper.md, kernel-failed).
+ */
+static enum api_code report_end(struct sandbox *sandbox, const char *name, unsigned *tries,
 	struct start_result *result, struct err *err)
 {
 	cleanup_keeper_exit struct keeper_exit end = { 0 };
@@ -23,6 +29,11 @@ static enum api_code report_end(struct sandbox *sandbox, const char *name,
 	if (dirfd < 0 || keeper_read_exit(dirfd, &end) < 0) {
 		err_set(err, EIO, "start sandbox %s: it was removed while it started", name);
 		return API_START_FAILED;
+	}
+	if (strcmp(end.reason, "kernel-failed") == 0 && *tries > 1) {
+		log_warn("sandbox %s: %s: tried again", name, end.message);
+		(*tries)--;
+		return API_OK;
 	}
 	err_set(err, EIO, "start sandbox %s: %s", name, *end.message ? end.message : end.reason);
 	if (*end.hint)
@@ -59,6 +70,7 @@ static enum api_code start_locked(struct daemon *daemon, struct sandbox *sandbox
 {
 	uint64_t boot_ms = options->boot_timeout_s * 1000 + BOOT_GRACE_MS;
 	uint64_t deadline = sandbox_deadline(LIFECYCLE_BUSY_MS + boot_ms);
+	unsigned tries = BOOT_TRIES;
 	bool booting = false; /* a boot that we have seen: its failure is ours too */
 
 	for (;;) {
@@ -73,8 +85,9 @@ static enum api_code start_locked(struct daemon *daemon, struct sandbox *sandbox
 		if (!sandbox->busy && !sandbox->alive) {
 			enum api_code code;
 
-			if (booting)
-				return report_end(sandbox, name, result, err);
+			code = booting ? report_end(sandbox, name, &tries, result, err) : API_OK;
+			if (code != API_OK)
+				return code;
 			sandbox->busy = true;
 			pthread_mutex_unlock(&sandbox->lock);
 			code = launch_busy(daemon, sandbox, name, options, err);

@@ -17,6 +17,24 @@
 
 enum { GRACE_MS = 100, RESUME_MS = 1000, STOP_TIMEOUT_MS = 2000 };
 
+/* The guest gave the reason for QEMU's end itself: by power-off or by a reset, which ends QEMU. */
+static bool end_by_guest(struct keeper *keeper)
+{
+	bool starting = keeper->state == KEEPER_STARTING;
+
+	if (keeper->guest_ended)
+		keeper_end(keeper, starting ? EXIT_START_FAILED : EXIT_POWEROFF,
+			starting ? "the guest gave up before it served sessions"
+				 : "the guest powered off",
+			starting ? "console.log has the guest's last words" : NULL);
+	else if (keeper->guest_reset)
+		keeper_end(keeper, starting ? EXIT_KERNEL_FAILED : EXIT_POWEROFF,
+			starting ? "the guest's kernel failed before it served sessions"
+				 : "the guest rebooted, or its kernel failed",
+			starting ? "console.log has the guest's last words" : NULL);
+	return keeper->guest_ended || keeper->guest_reset;
+}
+
 /* QEMU ended, and nobody here wanted it: why? */
 static void explain_end(struct keeper *keeper, int status)
 {
@@ -27,20 +45,8 @@ static void explain_end(struct keeper *keeper, int status)
 		keeper_boot_again(keeper, "a boot under KVM failed on this machine");
 		return;
 	}
-	if (keeper->state == KEEPER_STARTING && (keeper->guest_ended || keeper->guest_reset)) {
-		keeper_end(keeper, keeper->guest_ended ? EXIT_START_FAILED : EXIT_KERNEL_FAILED,
-			keeper->guest_ended ? "the guest gave up before it served sessions"
-					    : "the guest's kernel failed before it served sessions",
-			"console.log has the guest's last words");
+	if (end_by_guest(keeper))
 		return;
-	}
-	if (keeper->guest_ended || keeper->guest_reset) {
-		keeper_end(keeper, EXIT_POWEROFF,
-			keeper->guest_ended ? "the guest powered off"
-					    : "the guest rebooted, or its kernel failed",
-			NULL);
-		return;
-	}
 	children_describe(status, how, sizeof(how));
 	text = xasprintf("qemu ended: %s", how);
 	keeper_end(keeper, keeper->state == KEEPER_STARTING ? EXIT_START_FAILED : EXIT_VMM_DIED, text,
@@ -62,13 +68,18 @@ static void note_vm_events(struct keeper *keeper, unsigned events)
 	timer_set(&keeper->resume, RESUME_MS);
 }
 
-/* What is suspected is the cause: QEMU did not explain it by its own end. */
+/*
+ * What is suspected is the cause: QEMU did not explain it by its own end. Unless the guest did: the
+ * control channel closes some time before a QEMU with much memory has ended.
+ */
 static void end_suspected(struct keeper *keeper)
 {
 	if (keeper_may_boot_again(keeper)) {
 		keeper_boot_again(keeper, "a boot under KVM failed on this machine");
 		return;
 	}
+	if (end_by_guest(keeper))
+		return;
 	keeper_end(keeper, keeper->suspect,
 		keeper->suspect == EXIT_VMM_DIED     ? "qemu's control channel broke"
 		: keeper->suspect == EXIT_VSOCK_DIED ? "sbx-vsock ended"

@@ -22,6 +22,7 @@ static const char *const names[] = {
 	[EXIT_SHARE_DIED] = "share-died",
 	[EXIT_BOOT_TIMEOUT] = "boot-timeout",
 	[EXIT_START_FAILED] = "start-failed",
+	[EXIT_KERNEL_FAILED] = "kernel-failed",
 };
 
 const char *exit_reason_name(enum exit_reason reason)

@@ -14,6 +14,7 @@ enum exit_reason {
 	EXIT_SHARE_DIED,
 	EXIT_BOOT_TIMEOUT,
 	EXIT_START_FAILED,
+	EXIT_KERNEL_FAILED, /* the guest's, before it served sessions: worth another try */
 };
 
 const char *exit_reason_name(enum exit_reason reason);
