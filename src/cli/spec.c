@@ -142,9 +142,14 @@ int spec_create(const json_t *spec, json_t **ret_sandbox, struct err *err)
 				       .slow = true };
 	int r = api_call(&request, ret_sandbox, err);
 
-	if (r != -ENOPKG)
-		return r;
-	err_finish(err);
-	r = images_build_missing(api_text(spec, "agent"), err);
-	return r < 0 ? r : api_call(&request, ret_sandbox, err);
+	if (r == -ENOPKG) {
+		err_finish(err);
+		r = images_build_missing(api_text(spec, "agent"), err);
+		if (r == 0)
+			r = api_call(&request, ret_sandbox, err);
+	}
+	if (r == -ENOTDIR && !err->hint)
+		err_hint(err, "a workspace is an existing directory that is neither part of the "
+			      "system nor sbx's own");
+	return r;
 }
