@@ -141,4 +141,10 @@ void system_set_up_engine(void)
 		console_say("/dev/mqueue: %s", strerror(errno));
 	/* The default of 128 is used up by a few editors, bundlers and test runners that watch. */
 	io_write_file("/proc/sys/fs/inotify/max_user_instances", "1024");
+	/*
+	 * Without swap, memory that runs out takes the programs' own pages first, and all stand still
+	 * for minutes. What was used within this time stays; then the OOM killer decides
+	 * (Documentation/admin-guide/mm/multigen_lru.rst, "Thrashing prevention").
+	 */
+	io_write_file("/sys/kernel/mm/lru_gen/min_ttl_ms", "1000");
 }
