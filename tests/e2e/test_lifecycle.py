@@ -179,14 +179,17 @@ def test_disk_full(fresh):
     small = fresh.home / "state"
     shutil.rmtree(small)
     small.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", small], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", small], check=True)
     try:
         work = fresh.home / "work/full"
         work.mkdir()
-        (small / "filler").write_bytes(bytes(600 << 10))
+        fresh("ls")
+        free = os.statvfs(small)
+        (small / "filler").write_bytes(bytes(free.f_bavail * free.f_frsize - (64 << 10)))
         done = fresh("create", "--name", "full", "shell", work, check=False)
-        assert done.returncode != 0 and "space" in done.stderr
-        assert not fresh.sandboxes()
+        assert done.returncode == 1 and "space" in done.stderr, done
+        assert not fresh.sandboxes() and os.listdir(fresh.state / "sandboxes") == []
+        (small / "filler").unlink()
     finally:
         fresh("daemon", "stop", check=False)
         wait_for("no process", lambda: not fresh.processes())
