@@ -21,13 +21,13 @@ mount -t overlay -o lowerdir=/lower,upperdir=/tmpfs/upper,workdir=/tmpfs/work ov
 for dir in proc sys dev; do mount --move "/$dir" "/root/$dir"; done
 mkdir -p /root/dev/pts /root/dev/shm
 mount -t devpts devpts /root/dev/pts; mount -t tmpfs tmpfs /root/dev/shm
-mount -t tmpfs tmpfs /root/run; mount -t tmpfs tmpfs /root/tmp
-chmod 1777 /root/tmp /root/dev/shm; ln -s /proc/self/fd /root/dev/fd
+mount -t tmpfs tmpfs /root/run
+chmod 1777 /root/dev/shm; ln -s /proc/self/fd /root/dev/fd
 ip link set lo up
-cp /script /root/run/script
-chroot /root /bin/bash /run/script
-echo "exit status: $?"
-poweroff -f
+cp /script /bin/busybox /root/run
+# Moved over /, not just chroot: in a chroot the kernel forbids user namespaces.
+cd /root && mount --move . / && exec chroot . /bin/bash -c '
+bash /run/script; echo "exit status: $?"; exec /run/busybox poweroff -f'
 """
 MODULES = ["virtio_pci", "virtiofs", "overlay", "kvm-amd"]
 

@@ -6,8 +6,9 @@ import subprocess
 
 import pytest
 
-STEPS = """./configure --disable-dependency-tracking >/dev/null && make >/dev/null 2>&1
-make check >/dev/null 2>&1; cat test/test-suite.log"""
+STEPS = """./configure --disable-dependency-tracking --disable-shared >/dev/null &&
+  make -j2 >/dev/null 2>&1
+make -j2 check >/dev/null 2>&1; cat test/test-suite.log"""
 
 
 def counts(output):
