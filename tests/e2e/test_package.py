@@ -8,7 +8,7 @@ import pytest
 
 STEPS = """./configure --disable-dependency-tracking --disable-shared >/dev/null &&
   make -j2 >/dev/null 2>&1
-make -j2 check >/dev/null 2>&1; cat test/test-suite.log"""
+make -j2 check >/dev/null 2>&1; cat test/run-suites.log"""
 
 
 def counts(output):
