@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "common/cleanup.h"
 #include "common/err.h"
@@ -108,6 +109,8 @@ int main(int argc, char **argv)
 {
 	/* A reader that goes away must not stop a build half way. */
 	signal(SIGPIPE, SIG_IGN);
+	/* An image's files are for every user of the guest, whatever the caller keeps for himself. */
+	umask(022);
 	extend_path();
 	for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(*commands); i++)
 		if (strcmp(argv[1], commands[i].name) == 0 &&

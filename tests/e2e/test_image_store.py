@@ -41,7 +41,8 @@ class Image:
         self.package = directory / "hello.tgz"
         (directory / "bin").mkdir()
         (directory / "agents").mkdir()
-        shutil.copy(FAULT_BIN / "sbx-image", directory / "bin")
+        programs = [FAULT_BIN / "sbx-image", FAULT_BIN.parent / "libexec/sbx/sbx-image"]
+        shutil.copy(next(path for path in programs if path.exists()), directory / "bin")
         (directory / "agents/hello.yaml").write_text(
             f"name: hello\ndescription: d\npackage: {self.package}\ncommand: hello\n"
             "files:\n  - path: .hello\n    content: hi\n")
