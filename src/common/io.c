@@ -196,32 +196,30 @@ int io_set_cloexec(int fd, bool on)
 	return set_flag(fd, F_GETFD, F_SETFD, FD_CLOEXEC, on);
 }
 
-static int make_address(int dirfd, const char *name, struct sockaddr_un *address)
+/* A socket, and the address of DIRFD/NAME for it. Returns the descriptor or -errno. */
+static int make_socket(int dirfd, const char *name, int type, struct sockaddr_un *ret_address)
 {
-	int n;
+	int n, fd;
 
-	*address = (struct sockaddr_un){ .sun_family = AF_UNIX };
-	n = snprintf(address->sun_path, sizeof(address->sun_path), "/proc/self/fd/%d/%s", dirfd,
-		name);
-	return n < (int)sizeof(address->sun_path) ? 0 : -ENAMETOOLONG;
+	*ret_address = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	n = snprintf(ret_address->sun_path, sizeof(ret_address->sun_path), "/proc/self/fd/%d/%s",
+		dirfd, name);
+	if (n >= (int)sizeof(ret_address->sun_path))
+		return -ENAMETOOLONG;
+	fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+	return fd < 0 ? -errno : fd;
 }
 
 int io_listen(int dirfd, const char *name, int type, int *ret_fd)
 {
 	struct sockaddr_un address;
-	cleanup_close int fd = -1;
-	int r = make_address(dirfd, name, &address);
+	cleanup_close int fd = make_socket(dirfd, name, type, &address);
 
-	if (r < 0)
-		return r;
-	fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	if (unlinkat(dirfd, name, 0) < 0 && errno != ENOENT)
 		return -errno;
-	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-		return -errno;
-	if (listen(fd, 128) < 0)
+	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(fd, 128) < 0)
 		return -errno;
 	*ret_fd = take_fd(&fd);
 	return 0;
@@ -230,14 +228,10 @@ int io_listen(int dirfd, const char *name, int type, int *ret_fd)
 int io_connect(int dirfd, const char *name, int type, int *ret_fd)
 {
 	struct sockaddr_un address;
-	cleanup_close int fd = -1;
-	int r = make_address(dirfd, name, &address);
+	cleanup_close int fd = make_socket(dirfd, name, type, &address);
 
-	if (r < 0)
-		return r;
-	fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	while (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
 		if (errno != EINTR)
 			return -errno;
