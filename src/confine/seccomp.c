@@ -5,6 +5,7 @@
 #include <seccomp.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 
 #include "confine/internal.h"
 
@@ -24,6 +25,15 @@ static const char *const refused[] = { "acct", "add_key", "bpf", "delete_module"
 /* Of clone and unshare; their other flags (threads, a working directory each) are harmless. */
 static const unsigned long namespaces[] = { CLONE_NEWUSER, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWNET,
 	CLONE_NEWIPC, CLONE_NEWUTS, CLONE_NEWCGROUP };
+
+/*
+ * The families of sockets that end at the network namespace, which is empty. Others do not: vsock
+ * reaches the hypervisor under the host, alg and netlink reach parts of the kernel that no program
+ * here needs.
+ */
+enum { LAST_FAMILY = AF_INET6 };
+
+static const int families[] = { AF_UNIX, AF_INET, AF_INET6 };
 
 /* CLONE_NEWTIME lies within clone's exit signal: it exists for unshare and clone3 alone. */
 enum { NEWTIME = 0x80 };
@@ -63,6 +73,31 @@ static int refuse_namespaces(scmp_filter_ctx context)
 	return r == 0 ? refuse_flag(context, SCMP_SYS(unshare), NEWTIME) : r;
 }
 
+static bool family_is_allowed(int family)
+{
+	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
+		if (families[i] == family)
+			return true;
+	return false;
+}
+
+/* The kernel looks at the lower half of the argument only; with an upper half it is "greater". */
+static int refuse_families(scmp_filter_ctx context)
+{
+	static const int calls[] = { SCMP_SYS(socket), SCMP_SYS(socketpair) };
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < sizeof(calls) / sizeof(calls[0]); i++) {
+		r = seccomp_rule_add(context, SCMP_ACT_ERRNO(EAFNOSUPPORT), calls[i], 1,
+			SCMP_A0(SCMP_CMP_GT, LAST_FAMILY));
+		for (int family = 0; r == 0 && family < LAST_FAMILY; family++)
+			if (!family_is_allowed(family))
+				r = seccomp_rule_add(context, SCMP_ACT_ERRNO(EAFNOSUPPORT),
+					calls[i], 1, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)family));
+	}
+	return r;
+}
+
 int seccomp_base_filter(struct filter *ret_filter, struct err *err)
 {
 	scmp_filter_ctx context = seccomp_init(SCMP_ACT_ALLOW);
@@ -73,6 +108,8 @@ int seccomp_base_filter(struct filter *ret_filter, struct err *err)
 	r = refuse_calls(context);
 	if (r == 0)
 		r = refuse_namespaces(context);
+	if (r == 0)
+		r = refuse_families(context);
 	if (r < 0)
 		err_errno(err, -r, "libseccomp");
 	else

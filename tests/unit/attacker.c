@@ -93,6 +93,19 @@ static bool attack_abstract(const char *name)
 	return fd >= 0 && connect(fd, (struct sockaddr *)&address, length) == 0;
 }
 
+/* A family that does not end at the network namespace. */
+static bool attack_socket(const char *family)
+{
+	return socket(number(family), SOCK_RAW, 0) >= 0 || socket(number(family), SOCK_STREAM, 0) >= 0 ||
+	       socket(number(family), SOCK_SEQPACKET, 0) >= 0;
+}
+
+/* The kernel takes the family from the lower half of the register. */
+static bool attack_socket_wide(const char *family)
+{
+	return syscall(SYS_socket, 1UL << 32 | (unsigned long)number(family), SOCK_RAW, 0) >= 0;
+}
+
 static bool attack_signal(const char *pid)
 {
 	return kill((pid_t)number(pid), 0) == 0;
@@ -226,6 +239,8 @@ static const struct attack {
 	{ "fds", attack_fds },
 	{ "tcp", attack_tcp },
 	{ "abstract", attack_abstract },
+	{ "socket", attack_socket },
+	{ "socket-wide", attack_socket_wide },
 	{ "signal", attack_signal },
 	{ "ptrace", attack_ptrace },
 	{ "mount", attack_mount },
