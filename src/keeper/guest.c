@@ -23,6 +23,17 @@ static void drop_stream(struct guest *guest)
 	guest->reader = (struct record_reader){ 0 };
 }
 
+/* The guest's number, cut so that no sum of numbers of sessions overflows. */
+static void set_detached(struct guest *guest, uint32_t count)
+{
+	if (count > GUEST_DETACHED_MAX)
+		count = GUEST_DETACHED_MAX;
+	if (guest->detached == count)
+		return;
+	guest->detached = count;
+	guest->changed(guest);
+}
+
 static void handle_record(void *arg, const struct record *record)
 {
 	struct guest *guest = arg;
@@ -32,21 +43,22 @@ static void handle_record(void *arg, const struct record *record)
 		guest->ready(guest);
 		break;
 	case RECORD_SESSIONS:
-		if (guest->detached == record->argument)
-			break;
-		guest->detached = record->argument;
-		guest->changed(guest);
+		set_detached(guest, record->argument);
 		break;
 	default:
 		break;
 	}
 }
 
+/*
+ * Not read(): sbx-vsock holds the same open socket, and may make it blocking again. What is no
+ * socket at all fails here.
+ */
 static void stream_ready(struct watch *watch, uint32_t events)
 {
 	struct guest *guest = container_of(watch, struct guest, stream);
 	unsigned char bytes[RECORD_SIZE * 64];
-	ssize_t n = read(watch->fd, bytes, sizeof(bytes));
+	ssize_t n = recv(watch->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
@@ -65,7 +77,7 @@ static void take_stream(struct guest *guest, int fd)
 {
 	drop_stream(guest);
 	guest->stream.fd = fd;
-	if (io_set_nonblocking(fd, true) < 0 || loop_add(guest->loop, &guest->stream, EPOLLIN) < 0)
+	if (loop_add(guest->loop, &guest->stream, EPOLLIN) < 0)
 		drop_stream(guest);
 }
 

@@ -15,7 +15,7 @@
 #include "keeper/loop.h"
 #include "keeper/record.h"
 
-enum { GUEST_STREAMS_MAX = 256 };
+enum { GUEST_STREAMS_MAX = 256, GUEST_DETACHED_MAX = 1 << 16 };
 
 struct guest {
 	struct loop *loop;

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* keeper: the bounded logs, the idle timer's logic, the guest's records. */
+/* keeper: the bounded logs, the idle timer's logic, the guest's records and numbers. */
 #include "unit.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
 #include "common/io.h"
 #include "keeper/console.h"
+#include "keeper/guest.h"
 #include "keeper/idle.h"
 #include "keeper/logfile.h"
 #include "keeper/record.h"
@@ -239,6 +241,115 @@ static void test_record_flood(void **state)
 	assert_int_equal(seen.count, 2 * RECORD_PER_SECOND);
 }
 
+struct world {
+	struct loop loop;
+	struct guest guest;
+	int vsock; /* sbx-vsock's end of the link */
+	unsigned readies, changes;
+};
+
+static void count_ready(struct guest *guest)
+{
+	container_of(guest, struct world, guest)->readies++;
+}
+
+static void count_change(struct guest *guest)
+{
+	container_of(guest, struct world, guest)->changes++;
+}
+
+static int make_world(void **state)
+{
+	static struct world world;
+	int pair[2];
+
+	world = (struct world){ 0 };
+	if (loop_init(&world.loop) < 0 ||
+		socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -1;
+	guest_init(&world.guest, &world.loop, count_ready, count_change);
+	world.vsock = pair[1];
+	*state = &world;
+	return guest_attach(&world.guest, pair[0]);
+}
+
+static int end_world(void **state)
+{
+	struct world *world = *state;
+
+	guest_detach(&world->guest);
+	close(world->vsock);
+	loop_finish(&world->loop);
+	return 0;
+}
+
+/* As sbx-vsock, with the descriptor as the control stream, or -1. */
+static void say_to_keeper(struct world *world, uint32_t type, uint32_t value, int fd)
+{
+	const uint32_t message[] = { type, value };
+
+	assert_int_equal(io_send_fds(world->vsock, message, sizeof(message), &fd, fd >= 0), 0);
+	world->guest.vsock.ready(&world->guest.vsock, EPOLLIN);
+}
+
+static void say_to_stream(struct world *world, int fd, uint32_t type, uint32_t argument)
+{
+	const struct record record = { type, argument, 0 };
+	unsigned char bytes[RECORD_SIZE];
+
+	record_encode(&record, bytes);
+	assert_int_equal(io_write_full(fd, bytes, sizeof(bytes)), 0);
+	world->guest.stream.ready(&world->guest.stream, EPOLLIN);
+}
+
+static void test_guest_numbers(void **state)
+{
+	struct world *world = *state;
+	int pair[2];
+
+	say_to_keeper(world, 1, 3, -1);
+	assert_int_equal(world->guest.streams, 3);
+	say_to_keeper(world, 1, GUEST_STREAMS_MAX + 1, -1);
+	assert_int_equal(world->guest.streams, 3);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	say_to_keeper(world, 2, 0, pair[1]);
+	close(pair[1]);
+	say_to_stream(world, pair[0], RECORD_READY, 0);
+	assert_int_equal(world->readies, 1);
+	say_to_stream(world, pair[0], RECORD_SESSIONS, 2);
+	assert_int_equal(world->guest.detached, 2);
+	say_to_stream(world, pair[0], RECORD_SESSIONS, UINT32_MAX);
+	assert_int_equal(world->guest.detached, GUEST_DETACHED_MAX);
+	assert_int_equal(world->changes, 3);
+	close(pair[0]);
+}
+
+/*
+ * A sbx-vsock that was taken over keeps a copy of the stream, takes its bytes away before the
+ * keeper reads them, and has made it blocking; or it sends something else. The keeper must not wait.
+ */
+static void test_guest_stream_cannot_block(void **state)
+{
+	struct world *world = *state;
+	int pair[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	say_to_keeper(world, 2, 0, pair[1]);
+	assert_int_equal(io_set_nonblocking(pair[1], false), 0);
+	alarm(10);
+	world->guest.stream.ready(&world->guest.stream, EPOLLIN);
+	assert_true(world->guest.stream.fd >= 0);
+	close(pair[0]);
+	close(pair[1]);
+	assert_int_equal(pipe2(pair, O_CLOEXEC), 0);
+	say_to_keeper(world, 2, 0, pair[0]);
+	world->guest.stream.ready(&world->guest.stream, EPOLLIN);
+	assert_int_equal(world->guest.stream.fd, -1);
+	alarm(0);
+	close(pair[0]);
+	close(pair[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -252,6 +363,9 @@ int main(void)
 		cmocka_unit_test(test_idle_keep),
 		cmocka_unit_test(test_records_in_pieces),
 		cmocka_unit_test(test_record_flood),
+		cmocka_unit_test_setup_teardown(test_guest_numbers, make_world, end_world),
+		cmocka_unit_test_setup_teardown(test_guest_stream_cannot_block, make_world,
+			end_world),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
