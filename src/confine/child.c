@@ -125,15 +125,29 @@ static int place_fds(struct confine_child *child, int null_fd)
 	return close_range((unsigned)count + 1, ~0U, 0) < 0 ? -errno : 0;
 }
 
+static int limit_file_size(rlim_t most)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_FSIZE, &limit) < 0)
+		return -errno;
+	if (most == 0 || most > limit.rlim_max)
+		return 0;
+	limit.rlim_cur = limit.rlim_max = most;
+	return setrlimit(RLIMIT_FSIZE, &limit) < 0 ? -errno : 0;
+}
+
 /* No core files: they would hold guest memory. Descriptors up to what the caller may have. */
-static int set_limits(void)
+static int set_limits(const struct confine_spec *spec)
 {
 	struct rlimit limit = { 0, 0 };
 
 	if (setrlimit(RLIMIT_CORE, &limit) < 0 || getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return -errno;
 	limit.rlim_cur = limit.rlim_max;
-	return setrlimit(RLIMIT_NOFILE, &limit) < 0 ? -errno : 0;
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return -errno;
+	return limit_file_size(spec->file_size);
 }
 
 static void child_mounts(struct confine_child *child)
@@ -183,7 +197,7 @@ void child_run(struct confine_child *child)
 	child_step(child, CONFINE_STEP_SECUREBITS, caps_secure());
 	child_step(child, CONFINE_STEP_IDS, ids_become(spec, child->by_root));
 	child_mounts(child);
-	child_step(child, CONFINE_STEP_LIMITS, set_limits());
+	child_step(child, CONFINE_STEP_LIMITS, set_limits(spec));
 	child_step(child, CONFINE_STEP_CAPS, caps_drop(spec->capabilities));
 	child_step(child, CONFINE_STEP_PARENT, die_with_parent(child));
 	child_step(child, CONFINE_STEP_FDS, place_fds(child, null_fd));

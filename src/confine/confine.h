@@ -73,6 +73,7 @@ struct confine_spec {
 	bool keep_network;  /* stay in the caller's network namespace */
 	bool mount_proc;    /* a /proc of the new pid namespace: processes only, no /proc/sys */
 	bool mount_own_fds; /* else of /proc only /proc/self/fd: files reopened by their number */
+	unsigned long long file_size; /* no file may be made larger than this; 0: no limit */
 	const int *capabilities; /* kept, in the namespace only; -1 ends; NULL: none */
 	/*
 	 * Called last in the child, before exec: further seccomp filters (confine/filter.h). The

@@ -150,8 +150,8 @@ static void cleanup_kvm_access(struct kvm_access *access)
 	free(access->path);
 }
 
-static int spawn(const struct vm_config *config, const int *fds, size_t fd_count, pid_t *ret_pid,
-	int *ret_pidfd, struct err *err)
+static int spawn(const struct vm_config *config, const int *fds, size_t fd_count,
+	unsigned long long file_size, pid_t *ret_pid, int *ret_pidfd, struct err *err)
 {
 	__attribute__((cleanup(cleanup_kvm_access))) struct kvm_access access = { 0 };
 	bool kvm = config->accel == VM_ACCEL_KVM;
@@ -187,6 +187,7 @@ static int spawn(const struct vm_config *config, const int *fds, size_t fd_count
 		.root_uid = uid,
 		.root_gid = uid,
 		.extra_gid = access.group,
+		.file_size = file_size,
 	};
 
 	if (r < 0)
@@ -194,6 +195,24 @@ static int spawn(const struct vm_config *config, const int *fds, size_t fd_count
 	qemu_build_args(config, kvm ? 0 : tsc_khz(), &args);
 	spec.argv = args.list;
 	return confine_spawn(&spec, ret_pid, ret_pidfd, err);
+}
+
+/*
+ * The largest file that QEMU may make: one that was taken over could else let the sandbox's disk
+ * grow until the host's is full. The guest's memory is a file to the kernel, too.
+ */
+static unsigned long long largest_file(const struct vm_config *config, const int *disk_fds)
+{
+	unsigned long long largest = (unsigned long long)config->memory_mib << 20;
+
+	for (size_t i = 0; i < config->disk_count; i++) {
+		struct stat st;
+
+		if (!config->disks[i].readonly && fstat(disk_fds[i], &st) == 0 &&
+			(unsigned long long)st.st_size > largest)
+			largest = (unsigned long long)st.st_size;
+	}
+	return largest;
 }
 
 static int start_with_disks(const struct vm_config *config, const int *disk_fds, int qmp_fd,
@@ -206,7 +225,7 @@ static int start_with_disks(const struct vm_config *config, const int *disk_fds,
 		fds[count++] = config->shares[i].vhost_fd;
 	for (size_t i = 0; i < config->disk_count; i++)
 		fds[count++] = disk_fds[i];
-	return spawn(config, fds, count, &vm->pid, &vm->pidfd, err);
+	return spawn(config, fds, count, largest_file(config, disk_fds), &vm->pid, &vm->pidfd, err);
 }
 
 static int check(const struct vm_config *config, struct err *err)

@@ -88,17 +88,20 @@ static void add_control(struct args *args)
 static void add_disk(const struct vm_config *config, size_t index, int fd, struct args *args)
 {
 	const struct vm_disk *disk = &config->disks[index];
-	/* Both layers have to pass a discard on. */
-	const char *mode = disk->readonly ? "read-only=on"
+	/*
+	 * Both layers have to pass a discard on. Read-only disks are shared by sandboxes: with
+	 * QEMU's locks, one that was taken over could keep all others from starting.
+	 */
+	const char *mode = disk->readonly ? "read-only=on,file.locking=off"
 					  : "read-only=off,discard=unmap,detect-zeroes=unmap,"
-					    "file.discard=unmap";
+					    "file.discard=unmap,file.locking=on";
 	cleanup_free char *properties =
 		xasprintf("drive=disk%zu,serial=%s,num-queues=1", index, disk->serial);
 
 	add_fd_set(args, fd);
 	args_option(args, "-blockdev",
 		"driver=raw,node-name=disk%zu,%s,file.driver=file,file.filename=/dev/fdset/%d,"
-		"file.aio=threads,file.locking=on",
+		"file.aio=threads",
 		index, mode, fd);
 	add_device(config, args, "virtio-blk", properties);
 }

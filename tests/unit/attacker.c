@@ -52,6 +52,13 @@ static bool attack_write_fd(const char *fd)
 	return write(number(fd), "x", 1) == 1;
 }
 
+/* A file beyond a MiB. */
+static bool attack_grow_fd(const char *fd)
+{
+	signal(SIGXFSZ, SIG_IGN);
+	return ftruncate(number(fd), (1 << 20) + 1) == 0 || pwrite(number(fd), "x", 1, 1 << 20) == 1;
+}
+
 static bool attack_list(const char *path)
 {
 	return access(path, F_OK) == 0;
@@ -234,6 +241,7 @@ static const struct attack {
 	{ "read", attack_read },
 	{ "write", attack_write },
 	{ "write-fd", attack_write_fd },
+	{ "grow-fd", attack_grow_fd },
 	{ "list", attack_list },
 	{ "execute", attack_execute },
 	{ "fds", attack_fds },

@@ -160,6 +160,25 @@ static void test_own_fds(void **state)
 	}
 }
 
+static void test_file_size(void **state)
+{
+	static const unsigned long long limits[] = { 0, (1 << 20) + 1, 1 << 20 };
+
+	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+		FILE *file = tmpfile();
+		int fd = fileno(file);
+		struct confined c;
+
+		confined_init(&c, "grow-fd", "3");
+		c.spec.fds = &fd;
+		c.spec.fd_count = 1;
+		c.spec.file_size = limits[i];
+		assert_int_equal(confined_run(&c), limits[i] == 1 << 20);
+		confined_finish(&c);
+		fclose(file);
+	}
+}
+
 static void test_network_kept(void **state)
 {
 	struct confined c;
@@ -218,6 +237,7 @@ static int run_group(void)
 		cmocka_unit_test(test_owner),
 		cmocka_unit_test(test_inside_root),
 		cmocka_unit_test(test_own_fds),
+		cmocka_unit_test(test_file_size),
 		cmocka_unit_test(test_network_kept),
 		cmocka_unit_test(test_parent_killed),
 	};

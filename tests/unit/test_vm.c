@@ -149,7 +149,8 @@ static void test_args_tcg(void **state)
 	assert_true(has(&args, "spawn=deny"));
 	assert_true(has(&args, "socket,id=share0,fd=6"));
 	assert_true(has(&args, "vhost-user-fs-device,chardev=share0,tag=ws0"));
-	assert_true(has(&args, "node-name=disk0,read-only=on"));
+	assert_true(has(&args, "node-name=disk0,read-only=on,file.locking=off"));
+	assert_true(has(&args, "file.discard=unmap,file.locking=on"));
 	assert_true(has(&args, "file.filename=/dev/fdset/8"));
 	assert_true(has(&args, "virtio-blk-device,drive=disk1,serial=disk"));
 }
