@@ -46,13 +46,13 @@ struct keeper_message {
 	uint32_t value;
 };
 
-/* What an event is about: a kind, and the queue or slot it belongs to. */
+/* What an event is about: a kind, and the queue or client it belongs to. */
 enum source { SOURCE_VHOST, SOURCE_LISTEN, SOURCE_KEEPER, SOURCE_QUEUE, SOURCE_CLIENT };
 
 enum { EVENTS = 64 };
 
 static int watch(const struct relay *relay, int fd, uint32_t events, enum source source,
-	unsigned index)
+	uint32_t index)
 {
 	struct epoll_event event = { .events = events,
 				     .data.u64 = (uint64_t)source << 32 | index };
@@ -60,10 +60,18 @@ static int watch(const struct relay *relay, int fd, uint32_t events, enum source
 	return epoll_ctl(relay->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
-static int watch_client(const struct relay *relay, unsigned slot)
+/*
+ * Puts the client into the slot. An event names it by slot and serial number: one that was reported
+ * together with what made the slot free must not hit the client that got it next.
+ */
+static int add_client(struct relay *relay, unsigned slot, const struct relay_client *client)
 {
-	return watch(relay, relay->clients[slot].fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
-		SOURCE_CLIENT, slot);
+	uint16_t serial = ++relay->last_serial;
+
+	relay->clients[slot] = *client;
+	relay->clients[slot].serial = serial;
+	return watch(relay, client->fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, SOURCE_CLIENT,
+		(uint32_t)serial << 16 | slot);
 }
 
 static void free_client(struct relay *relay, unsigned slot)
@@ -99,14 +107,13 @@ static int host_accept(void *arg, unsigned slot, uint32_t port)
 		return -errno;
 	ours = pair[0];
 	theirs = pair[1];
+	/* A keeper that does not read: refused, the guest tries again. */
 	r = io_send_fds(relay->keeper_fd, &message, sizeof(message), &theirs, 1);
 	if (r < 0)
 		return r;
-	relay->clients[slot] = (struct relay_client){
-		.state = RELAY_OPEN, .fd = take_fd(&ours), .port = port, .from_guest = true
-	};
 	relay->control_open = true;
-	r = watch_client(relay, slot);
+	r = add_client(relay, slot, &(struct relay_client){ .state = RELAY_OPEN,
+		.fd = take_fd(&ours), .port = port, .from_guest = true });
 	if (r < 0)
 		free_client(relay, slot);
 	return r;
@@ -243,8 +250,7 @@ static void accept_clients(struct relay *relay)
 			close(client.fd);
 			continue;
 		}
-		relay->clients[slot] = client;
-		if (watch_client(relay, (unsigned)slot) < 0) {
+		if (add_client(relay, (unsigned)slot, &client) < 0) {
 			vsock_abandon(&relay->vsock, (unsigned)slot);
 			free_client(relay, (unsigned)slot);
 		}
@@ -315,11 +321,14 @@ static void greet(struct relay *relay, unsigned slot)
 	vsock_readable(&relay->vsock, slot);
 }
 
-static void client_ready(struct relay *relay, unsigned slot, uint32_t events)
+static void client_ready(struct relay *relay, uint32_t index, uint32_t events)
 {
+	unsigned slot = index & UINT16_MAX;
 	struct relay_client *client = &relay->clients[slot];
 	bool gone = events & (EPOLLHUP | EPOLLERR);
 
+	if (client->serial != index >> 16)
+		return;
 	if (client->state == RELAY_GREETING)
 		greet(relay, slot);
 	if (client->state == RELAY_OPEN) {
@@ -371,7 +380,7 @@ static void queue_kicked(struct relay *relay, unsigned index)
 /* Returns 0 to go on, 1 at the end, -errno. */
 static int handle_event(struct relay *relay, const struct epoll_event *event)
 {
-	unsigned index = (unsigned)event->data.u64;
+	uint32_t index = (uint32_t)event->data.u64;
 	int r;
 
 	switch ((enum source)(event->data.u64 >> 32)) {
@@ -437,6 +446,8 @@ int relay_init(struct relay *relay, int vhost_fd, int listen_fd, int keeper_fd, 
 		r = vhost_user_init(&relay->vhost, vhost_fd, &device, relay);
 	if (r == 0)
 		r = io_set_nonblocking(listen_fd, true);
+	if (r == 0)
+		r = io_set_nonblocking(keeper_fd, true);
 	if (r == 0)
 		r = watch(relay, vhost_fd, EPOLLIN, SOURCE_VHOST, 0);
 	if (r == 0)

@@ -25,6 +25,7 @@ enum relay_state {
 
 struct relay_client {
 	enum relay_state state;
+	uint16_t serial; /* tells it from others that had the slot before */
 	int fd;
 	uint32_t port; /* of the guest if the host connected, else of the host */
 	bool from_guest;
@@ -38,6 +39,7 @@ struct relay {
 	struct vsock vsock;
 	struct relay_client clients[VSOCK_STREAMS]; /* by slot */
 	unsigned announced; /* session streams as the keeper knows them */
+	uint16_t last_serial;
 	bool control_open;
 };
 
