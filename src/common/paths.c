@@ -81,6 +81,29 @@ int paths_mkdirs(const char *path, unsigned mode)
 	return 0;
 }
 
+/*
+ * Who else can write there can put links and sockets where ours are expected: under another user's
+ * HOME (sudo -E), root would write where that user wants.
+ */
+static int check_owner(const char *path, struct err *err)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return err_errno(err, errno, "%s", path);
+	if (st.st_uid != geteuid()) {
+		err_set(err, EPERM, "%s belongs to another user", path);
+		err_hint(err, "set HOME, or XDG_STATE_HOME and XDG_CACHE_HOME, to your own");
+		return -EPERM;
+	}
+	if (st.st_mode & (S_IWGRP | S_IWOTH)) {
+		err_set(err, EPERM, "others may write to %s", path);
+		err_hint(err, "chmod 700 %s", path);
+		return -EPERM;
+	}
+	return 0;
+}
+
 int paths_make_dir(enum paths_dir which, char **ret_path, struct err *err)
 {
 	cleanup_free char *path = NULL;
@@ -91,6 +114,9 @@ int paths_make_dir(enum paths_dir which, char **ret_path, struct err *err)
 	r = paths_mkdirs(path, 0700);
 	if (r < 0)
 		return err_errno(err, -r, "create %s", path);
+	r = check_owner(path, err);
+	if (r < 0)
+		return r;
 	*ret_path = take_ptr(path);
 	return 0;
 }

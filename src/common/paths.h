@@ -20,7 +20,10 @@ enum paths_dir { PATHS_STATE, PATHS_CACHE, PATHS_CONFIG };
 /* The directory's absolute path. It need not exist. Fails only if no home directory is known. */
 int paths_dir(enum paths_dir which, char **ret_path, struct err *err);
 
-/* As paths_dir(), and creates it and its parents with mode 0700. */
+/*
+ * As paths_dir(), and creates it and its parents with mode 0700. Refuses one that belongs to
+ * another user or that others may write to.
+ */
 int paths_make_dir(enum paths_dir which, char **ret_path, struct err *err);
 
 /* mkdir -p with the given mode for what is missing. Returns 0 or -errno. */

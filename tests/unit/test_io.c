@@ -108,6 +108,29 @@ static void test_socket_in_long_directory(void **state)
 	close(got[0]);
 }
 
+/* The state directory is the caller's alone, or it is not used. */
+static void test_directory_of_others(void **state)
+{
+	char base[] = "/tmp/test-paths-XXXXXX";
+	cleanup_free char *path = NULL;
+	cleanup_free char *again = NULL;
+
+	assert_non_null(mkdtemp(base));
+	assert_int_equal(setenv("XDG_STATE_HOME", base, 1), 0);
+	assert_int_equal(paths_make_dir(PATHS_STATE, &path, NULL), 0);
+	assert_int_equal(chmod(path, 0720), 0);
+	assert_int_equal(paths_make_dir(PATHS_STATE, &again, NULL), -EPERM);
+	assert_int_equal(chmod(path, 0755), 0);
+	if (geteuid() == 0) {
+		assert_int_equal(chown(path, 65534, 65534), 0);
+		assert_int_equal(paths_make_dir(PATHS_STATE, &again, NULL), -EPERM);
+		assert_int_equal(chown(path, 0, 0), 0);
+	}
+	assert_int_equal(paths_make_dir(PATHS_STATE, &again, NULL), 0);
+	assert_int_equal(io_remove_tree(AT_FDCWD, base), 0);
+	unsetenv("XDG_STATE_HOME");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -115,6 +138,7 @@ int main(void)
 		cmocka_unit_test(test_read_file_is_bounded),
 		cmocka_unit_test(test_remove_tree_follows_no_link),
 		cmocka_unit_test(test_socket_in_long_directory),
+		cmocka_unit_test(test_directory_of_others),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
