@@ -52,6 +52,7 @@ def source(sbx, tmp_path_factory):
     return work
 
 
+@pytest.mark.full
 def test_same_results_as_on_the_host(sbx, source):
     host = subprocess.run(STEPS, shell=True, cwd=source / "host", capture_output=True, text=True,
                           check=False).stdout
