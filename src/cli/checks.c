@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "cli/api.h"
-#include "cli/find_program.h"
 #include "cli/images.h"
 #include "common/cleanup.h"
 #include "common/escape.h"
@@ -90,7 +89,7 @@ static char *program_version(const char *path)
 
 static void check_qemu(struct check *check)
 {
-	cleanup_free char *path = find_program("qemu-system-x86_64");
+	cleanup_free char *path = paths_find_program("qemu-system-x86_64");
 	cleanup_free char *version = path ? program_version(path) : NULL;
 	const char *number = version ? strpbrk(version, "0123456789") : NULL;
 	static const char hint[] = "sudo apt-get install qemu-system-x86";
@@ -123,7 +122,7 @@ static void check_virtiofsd(struct check *check)
 
 static void check_mke2fs(struct check *check)
 {
-	cleanup_free char *path = find_program("mke2fs");
+	cleanup_free char *path = paths_find_program("mke2fs");
 
 	if (path)
 		judge(check, CHECK_OK, take_ptr(path), NULL);
@@ -166,7 +165,7 @@ static void check_build_tools(struct check *check)
 	cleanup_free char *hint = NULL;
 
 	for (size_t i = 0; i < sizeof(tools) / sizeof(*tools); i++) {
-		cleanup_free char *path = find_program(tools[i].program);
+		cleanup_free char *path = paths_find_program(tools[i].program);
 		cleanup_free char *before = missing;
 
 		missing = xasprintf("%s%s%s", before, path ? "" : " ",

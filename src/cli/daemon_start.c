@@ -26,6 +26,7 @@
 #include "common/io.h"
 #include "common/mem.h"
 #include "common/paths.h"
+#include "common/text.h"
 
 enum { ATTEMPTS = 20, PAUSE_MS = 100, READY_FD = 3 };
 
@@ -46,7 +47,45 @@ static int open_state(int *ret_fd, struct err *err)
 	return 0;
 }
 
-/* Runs in the child. Nothing of the caller's but the environment goes to the daemon. */
+/*
+ * What of the environment the daemon gets, and the programs that it starts. The rest may be
+ * secrets, which have no business in a process that stays, or lead to code: an environment made for
+ * the workspace can name libraries and options (LD_PRELOAD, PERL5LIB, NODE_OPTIONS) that lie in it,
+ * where a guest may write.
+ */
+static const char *const passed[] = {
+	"HOME", "USER", "LOGNAME", "PATH", "LANG", "TZ", "TMPDIR", "XDG_STATE_HOME",
+	"XDG_CACHE_HOME", "XDG_CONFIG_HOME", "http_proxy", "https_proxy", "no_proxy", "all_proxy",
+	"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR",
+	"NODE_EXTRA_CA_CERTS", "npm_config_registry", "npm_config_userconfig", "npm_config_cafile",
+	"ASAN_OPTIONS", "UBSAN_OPTIONS",
+};
+
+static bool is_passed(const char *variable)
+{
+	if (text_has_prefix(variable, "SBX_") || text_has_prefix(variable, "LC_"))
+		return true;
+	for (size_t i = 0; i < sizeof(passed) / sizeof(*passed); i++)
+		if (text_has_prefix(variable, passed[i]) && variable[strlen(passed[i])] == '=')
+			return true;
+	return false;
+}
+
+char **daemon_environment(char *const *all)
+{
+	size_t count = 0, kept = 0;
+	char **list;
+
+	while (all[count])
+		count++;
+	list = xcalloc(count + 1, sizeof(*list));
+	for (size_t i = 0; i < count; i++)
+		if (is_passed(all[i]))
+			list[kept++] = all[i];
+	return list;
+}
+
+/* Runs in the child. Nothing of the caller's but that environment goes to the daemon. */
 static void exec_daemon(const char *program, int ready_fd, int error_fd)
 {
 	char *const argv[] = { (char *)"sbxd", (char *)"--ready-fd", (char *)"3", NULL };
@@ -68,7 +107,7 @@ static void exec_daemon(const char *program, int ready_fd, int error_fd)
 	close_range(READY_FD + 1, ~0U, 0);
 	if (chdir("/") < 0)
 		_exit(1);
-	execv(program, argv);
+	execve(program, argv, daemon_environment(environ));
 	dprintf(STDERR_FILENO, "run %s: %s\n", program, strerror(errno));
 	_exit(1);
 }

@@ -11,4 +11,10 @@ int daemon_connect(int *ret_fd, struct err *err);
 /* As daemon_connect(), and starts a daemon if there is none. */
 int daemon_connect_or_start(int *ret_fd, struct err *err);
 
+/*
+ * Of an environment (NULL-terminated), the variables that a daemon is started with. The list is the
+ * caller's to free, the strings are not copied.
+ */
+char **daemon_environment(char *const *all);
+
 #endif

@@ -121,6 +121,39 @@ int paths_make_dir(enum paths_dir which, char **ret_path, struct err *err)
 	return 0;
 }
 
+char *paths_search(void)
+{
+	const char *path = getenv("PATH");
+	cleanup_free char *rest = xstrdup(path ? path : "");
+	char *search = xstrdup("/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin");
+	char *next = rest, *directory;
+
+	while ((directory = strsep(&next, ":"))) {
+		char *longer;
+
+		if (*directory != '/')
+			continue;
+		longer = xasprintf("%s:%s", search, directory);
+		free(search);
+		search = longer;
+	}
+	return search;
+}
+
+char *paths_find_program(const char *name)
+{
+	cleanup_free char *search = paths_search();
+	char *next = search, *directory;
+
+	while ((directory = strsep(&next, ":"))) {
+		cleanup_free char *candidate = paths_join(directory, name);
+
+		if (access(candidate, X_OK) == 0)
+			return take_ptr(candidate);
+	}
+	return NULL;
+}
+
 /* The directory of the running program. */
 static int program_dir(char **ret_dir, struct err *err)
 {

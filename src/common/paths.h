@@ -38,6 +38,16 @@ char *paths_join(const char *a, const char *b);
  */
 int paths_program(const char *name, char **ret_path, struct err *err);
 
+/*
+ * Where programs of the system are looked up, as a value for PATH: the system's directories, and
+ * only then the user's PATH without its relative places. An activated virtual environment or npm
+ * puts a directory of the workspace in front of PATH, where a guest can put programs.
+ */
+char *paths_search(void);
+
+/* Finds a program there. Returns its path, to be freed, or NULL. */
+char *paths_find_program(const char *name);
+
 /* The directory of agent definitions: ../share/sbx/agents of the running program (of
  * ../../share/sbx/agents for one in libexec/sbx), else ../agents (build tree). */
 int paths_agents(char **ret_path, struct err *err);

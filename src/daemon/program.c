@@ -14,26 +14,15 @@
 
 #include "common/cleanup.h"
 #include "common/mem.h"
+#include "common/paths.h"
 
 static int find_program(const char *name, char **ret_path, struct err *err)
 {
-	const char *path = getenv("PATH");
-	cleanup_free char *list = NULL;
-	char *rest, *directory;
+	char *path = strchr(name, '/') ? xstrdup(name) : paths_find_program(name);
 
-	if (strchr(name, '/')) {
-		*ret_path = xstrdup(name);
+	if (path) {
+		*ret_path = path;
 		return 0;
-	}
-	list = xasprintf("%s:/usr/sbin:/sbin:/usr/bin:/bin", path ? path : "");
-	rest = list;
-	while ((directory = strsep(&rest, ":"))) {
-		cleanup_free char *candidate = xasprintf("%s/%s", directory, name);
-
-		if (*directory == '/' && access(candidate, X_OK) == 0) {
-			*ret_path = take_ptr(candidate);
-			return 0;
-		}
 	}
 	err_set(err, ENOENT, "%s is not installed", name);
 	err_hint(err, "sbx diagnose says which packages are missing");

@@ -12,7 +12,7 @@
 
 #include "common/cleanup.h"
 #include "common/err.h"
-#include "common/mem.h"
+#include "common/paths.h"
 #include "image/agents.h"
 #include "image/base.h"
 #include "image/layer.h"
@@ -82,11 +82,10 @@ static const struct {
 	{ "rm", 1, 1, run_remove },
 };
 
-/* The tools of the system's administrator are not on every user's PATH. */
-static void extend_path(void)
+/* For the tools that are started here, and those that they start. */
+static void set_environment(void)
 {
-	const char *old = getenv("PATH");
-	cleanup_free char *path = xasprintf("%s:/usr/sbin:/sbin", old ? old : "/usr/bin:/bin");
+	cleanup_free char *path = paths_search();
 
 	setenv("PATH", path, 1);
 	setenv("LC_ALL", "C.UTF-8", 1);
@@ -111,7 +110,7 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	/* An image's files are for every user of the guest, whatever the caller keeps for himself. */
 	umask(022);
-	extend_path();
+	set_environment();
 	for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(*commands); i++)
 		if (strcmp(argv[1], commands[i].name) == 0 &&
 			argc - 2 >= commands[i].min_arguments &&

@@ -131,6 +131,35 @@ static void test_directory_of_others(void **state)
 	unsetenv("XDG_STATE_HOME");
 }
 
+/* A guest that writes to a place on the user's PATH gets none of its programs run. */
+static void test_search(void **state)
+{
+	cleanup_free char *before = getenv("PATH") ? strdup(getenv("PATH")) : NULL;
+	cleanup_free char *search = NULL;
+	cleanup_free char *found = NULL;
+	char base[] = "/tmp/test-paths-XXXXXX";
+	int dir;
+
+	assert_non_null(mkdtemp(base));
+	dir = open(base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	for (const char *const *name = (const char *const[]){ "sh", "only-here", NULL }; *name; name++)
+		close(openat(dir, *name, O_WRONLY | O_CREAT | O_CLOEXEC, 0755));
+	setenv("PATH", base, 1);
+	found = paths_find_program("sh");
+	assert_non_null(found);
+	assert_true(strncmp(found, base, strlen(base)) != 0);
+	free(found);
+	found = paths_find_program("only-here");
+	assert_true(strncmp(found, base, strlen(base)) == 0);
+	setenv("PATH", ".::bin:/x", 1);
+	search = paths_search();
+	assert_string_equal(strstr(search, "/usr/local/bin"), "/usr/local/bin:/x");
+	if (before)
+		setenv("PATH", before, 1);
+	close(dir);
+	assert_int_equal(io_remove_tree(AT_FDCWD, base), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -139,6 +168,7 @@ int main(void)
 		cmocka_unit_test(test_remove_tree_follows_no_link),
 		cmocka_unit_test(test_socket_in_long_directory),
 		cmocka_unit_test(test_directory_of_others),
+		cmocka_unit_test(test_search),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
