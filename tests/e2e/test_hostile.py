@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """A guest that misbehaves: floods, exhaustion, and tries to reach the host."""
+import fcntl
+import json
 import os
 import pathlib
+import struct
 import subprocess
 
 import pytest
 
-from conftest import wait_for
+from conftest import BIN, Sbx, close, make_home, wait_for
+
+F_OFD_SETLK = 37
 
 FLOOD = r"""
 import socket, sys
@@ -104,6 +109,56 @@ def test_processes_hold_no_rights(sbx, hostile):
                     f"/proc/self/ns/{space}"), (role, space)
         if role != "share0":
             assert int(status["CapEff"], 16) == 0, role
+
+
+def test_nothing_that_a_guest_can_write_is_run():
+    """A virtual environment in the workspace is first on PATH; variables name secrets and code."""
+    home = make_home()
+    planted = home / "work/.venv/bin"
+    planted.mkdir(parents=True)
+    for name in ("mke2fs", "sh", "sbx-keeper", "mmdebstrap"):
+        (planted / name).write_text(f"#!/bin/sh\ntouch {home}/ran\n")
+        (planted / name).chmod(0o755)
+    tool = Sbx(BIN, home, {"PATH": f"{planted}:{os.environ['PATH']}", "PERL5LIB": str(planted),
+                           "ANTHROPIC_API_KEY": "secret"})
+    try:
+        tool("create", "--name", "planted", "shell", home / "work")
+        assert not (home / "ran").exists()
+        for pid in tool.processes():
+            environ = pathlib.Path(f"/proc/{pid}/environ").read_bytes()
+            assert b"secret" not in environ and b"PERL5LIB" not in environ
+    finally:
+        close(tool)
+
+
+def test_a_workspace_that_became_a_link_is_refused(sbx):
+    work = sbx.home / "work/swapped/inner"
+    work.mkdir(parents=True)
+    sbx("create", "--name", "swapped", "shell", work)
+    work.rmdir()
+    work.symlink_to(sbx.state)
+    assert "link" in sbx("exec", "swapped", "ls", check=False).stderr
+    work.unlink()
+    work.mkdir()
+    (work.parent).rename(sbx.home / "work/moved")
+    work.parent.symlink_to("moved")
+    assert "link" in sbx("exec", "swapped", "ls", check=False).stderr
+    sbx("rm", "-f", "swapped")
+
+
+def test_image_locks_stop_nobody(sbx):
+    """A QEMU that was taken over holds QEMU's own locks on the image that all sandboxes share."""
+    work = sbx.home / "work/locks"
+    work.mkdir()
+    sbx("run", "--detach", "--name", "locker", "shell", work)
+    start = json.loads((sbx.directory("locker") / "start.json").read_text())
+    sbx("stop", "locker")
+    base = next(disk["path"] for disk in start["disks"] if disk["serial"] == "base")
+    with open(base, "rb") as image:
+        lock = struct.pack("hhqqi4x", fcntl.F_RDLCK, os.SEEK_SET, 100, 200, 0)
+        fcntl.fcntl(image, F_OFD_SETLK, lock)
+        assert sbx.out("exec", "locker", "echo", "alive") == "alive"
+    sbx("rm", "-f", "locker")
 
 
 def test_killed_guest_kernel_ends_the_run(sbx, hostile):
