@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the two halves of the vsock device share: vsock.c (to the guest), vsock_receive.c (from it). */
+/* What the parts of the vsock device share: vsock.c, vsock_send.c (to the guest), vsock_receive.c. */
 #ifndef VIRTIO_VSOCK_DEVICE_H
 #define VIRTIO_VSOCK_DEVICE_H
 
@@ -10,6 +10,15 @@
  * chain is no packet at all; anything a packet says is answered or ignored.
  */
 int vsock_receive(struct vsock *vsock);
+
+/*
+ * Sends what is to be sent, as far as the guest has buffers. Returns 1 if it stopped for others to
+ * have their turn, 0, or -EPROTO.
+ */
+int vsock_send(struct vsock *vsock);
+
+/* A packet's operation as a member of a set. */
+#define VSOCK_OWE(op) (1U << (op))
 
 /* Puts the stream into the queue of those that have something to send. */
 void vsock_owe(struct vsock *vsock, struct vsock_stream *stream, unsigned ops);

@@ -65,7 +65,7 @@ static void handle_request(struct vsock *vsock, const struct packet *packet)
 	stream->peer_alloc = packet->alloc;
 	stream->peer_forwarded = packet->forwarded;
 	vsock_table_link(&vsock->table, (unsigned)slot);
-	vsock_owe(vsock, stream, 1U << VIRTIO_VSOCK_OP_RESPONSE);
+	vsock_owe(vsock, stream, VSOCK_OWE(VIRTIO_VSOCK_OP_RESPONSE));
 }
 
 static void handle_response(struct vsock *vsock, struct vsock_stream *stream,
@@ -74,7 +74,7 @@ static void handle_response(struct vsock *vsock, struct vsock_stream *stream,
 	unsigned slot = vsock_table_slot(&vsock->table, stream);
 
 	if (stream->state != VSOCK_CONNECTING ||
-		stream->owed & 1U << VIRTIO_VSOCK_OP_REQUEST) {
+		stream->owed & VSOCK_OWE(VIRTIO_VSOCK_OP_REQUEST)) {
 		reset_stream(vsock, stream, packet);
 		return;
 	}
@@ -113,7 +113,7 @@ static void handle_shutdown(struct vsock *vsock, struct vsock_stream *stream,
 		stream->guest_deaf = true;
 		vsock->host->shutdown(vsock->arg, slot, SHUT_RD);
 		if (stream->host_gone)
-			vsock_owe(vsock, stream, 1U << VIRTIO_VSOCK_OP_RST);
+			vsock_owe(vsock, stream, VSOCK_OWE(VIRTIO_VSOCK_OP_RST));
 	}
 }
 
@@ -155,7 +155,7 @@ static void handle_credit_update(struct vsock *vsock, struct vsock_stream *strea
 static void handle_credit_request(struct vsock *vsock, struct vsock_stream *stream,
 	const struct packet *packet)
 {
-	vsock_owe(vsock, stream, 1U << VIRTIO_VSOCK_OP_CREDIT_UPDATE);
+	vsock_owe(vsock, stream, VSOCK_OWE(VIRTIO_VSOCK_OP_CREDIT_UPDATE));
 }
 
 static const struct {
