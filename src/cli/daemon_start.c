@@ -57,7 +57,8 @@ static const char *const passed[] = {
 	"HOME", "USER", "LOGNAME", "PATH", "LANG", "TZ", "TMPDIR", "XDG_STATE_HOME",
 	"XDG_CACHE_HOME", "XDG_CONFIG_HOME", "http_proxy", "https_proxy", "no_proxy", "all_proxy",
 	"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR",
-	"NODE_EXTRA_CA_CERTS", "npm_config_registry", "npm_config_userconfig", "npm_config_cafile",
+	/* In capitals a person has set them; `npm run` sets small ones, from the workspace. */
+	"NODE_EXTRA_CA_CERTS", "NPM_CONFIG_REGISTRY", "NPM_CONFIG_USERCONFIG", "NPM_CONFIG_CAFILE",
 	"ASAN_OPTIONS", "UBSAN_OPTIONS",
 };
 

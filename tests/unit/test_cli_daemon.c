@@ -24,6 +24,8 @@ static const struct {
 	{ "LD_LIBRARY_PATH=/home/u/project", false },
 	{ "PERL5LIB=/home/u/project", false },
 	{ "NODE_OPTIONS=--require=./x.js", false },
+	{ "NPM_CONFIG_REGISTRY=https://registry", true },
+	{ "npm_config_registry=https://another", false },
 	{ "npm_config_script_shell=/home/u/project/sh", false },
 	{ "HOMEBREW=1", false },
 	{ "PATH", false },
