@@ -67,16 +67,36 @@ static int check_answer(struct buf *in, size_t length, struct err *err)
 		text_has_prefix(line, "ERR ") ? line + 4 : line);
 }
 
+/*
+ * The greeting, and behind it, in the same go, as much of the request as the socket takes: the relay
+ * leaves it there until the guest has accepted, so it costs no round trip of its own.
+ */
+static int send_greeting(int fd, struct buf *request)
+{
+	static const char greeting[] = "CONNECT 1024\n";
+	const size_t length = sizeof(greeting) - 1;
+	struct iovec iov[] = { { (void *)greeting, length },
+			       { buf_head(request), buf_length(request) } };
+	const struct msghdr message = { .msg_iov = iov, .msg_iovlen = 2 };
+	ssize_t n = sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	if (n < 0)
+		return -errno;
+	if ((size_t)n < length)
+		return -EPROTO;
+	buf_consume(request, (size_t)n - length);
+	return 0;
+}
+
 int session_open(const char *vsock_path, struct session_client *client, int *ret_fd,
 	struct err *err)
 {
-	static const char request[] = "CONNECT 1024\n";
 	cleanup_close int fd = -1;
 	ssize_t length;
 	int r = connect_socket(vsock_path, &fd);
 
 	if (r == 0)
-		r = io_write_full(fd, request, sizeof(request) - 1);
+		r = send_greeting(fd, &client->out);
 	if (r < 0)
 		return err_errno(err, -r, "connect to the sandbox");
 	length = read_line(fd, &client->in);

@@ -7,8 +7,8 @@
 #include "common/err.h"
 
 /*
- * Connects to vsock.sock and asks for the session port. Bytes that came behind the answer are left
- * in client->in. Returns 0 and a non-blocking socket, or -errno.
+ * Connects to vsock.sock and asks for the session port; what client->out holds may go along. Bytes
+ * that came behind the answer are left in client->in. Returns 0 and a non-blocking socket, or -errno.
  */
 int session_open(const char *vsock_path, struct session_client *client, int *ret_fd,
 	struct err *err);
