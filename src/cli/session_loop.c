@@ -316,13 +316,14 @@ static int take_signals(const struct session_io *io, sigset_t *ret_old)
 }
 
 /*
- * When the program did not end by itself, the cursor stands anywhere on its screen: what follows
- * gets a line of its own, and what stood below goes.
+ * Either output may be the terminal: with the other one in a file, modes set by way of this one
+ * would stay. When the program did not end by itself, the cursor stands anywhere on its screen:
+ * what follows gets a line of its own, and what stood below goes.
  */
 static void reset_terminal(const struct loop *loop)
 {
 	const char *sequence = filter_reset_sequence();
-	int fd = loop->io->output;
+	int fd = isatty(loop->io->output) ? loop->io->output : loop->io->errors;
 
 	if (!isatty(fd))
 		return;

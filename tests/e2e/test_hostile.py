@@ -111,6 +111,21 @@ def test_processes_hold_no_rights(sbx, hostile):
             assert int(status["CapEff"], 16) == 0, role
 
 
+def test_standard_error_leaves_no_modes(sbx, hostile):
+    """Standard output in a file, standard error on the terminal: what was set there is reset."""
+    ours, theirs = os.openpty()
+    script = "printf 'seen\\033[8m\\033[?1000h\\033]0;title\\007' >&2"
+    run = sbx.spawn("exec", "hostile", "sh", "-c", script, stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL, stderr=theirs)
+    assert run.wait(timeout=60) == 0
+    os.close(theirs)
+    shown = os.read(ours, 65536)
+    os.close(ours)
+    assert b"seen" in shown and b"title" not in shown
+    assert shown.index(b"\033[?1000h") < shown.index(b"\033[?1000l")
+    assert shown.index(b"\033[8m") < shown.rindex(b"\033[m")
+
+
 def test_nothing_that_a_guest_can_write_is_run():
     """A virtual environment in the workspace is first on PATH; variables name secrets and code."""
     home = make_home()
