@@ -34,7 +34,7 @@
  * Rights: the keeper needs to start children, so it cannot be confined before. Under TCG it locks
  * itself down (lockdown.c) as soon as they run, before the first byte of the guest is read. Under
  * KVM it does so at READY, or after the second start; until then it handles of the guest no more
- * than console bytes, which it copies, and records of 16 bytes.
+ * than console bytes, which it copies, and records of 16 bytes, and reads the JSON lines of QEMU.
  *
  * Timers: `deadline` guards the boot and the shutdown, `idle_timer` runs while the VM is idle
  * (idle.c), `resume` lets a machine go on that stopped because the host's disk was full.

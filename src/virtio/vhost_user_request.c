@@ -160,7 +160,7 @@ static int handle_reset(struct vhost_user *vhost, struct vhost_user_message *mes
 static int handle_set_mem_table(struct vhost_user *vhost, struct vhost_user_message *message)
 {
 	struct memory_table table = { 0 };
-	bool kickable[VHOST_USER_MAX_QUEUES];
+	bool kickable[VHOST_USER_MAX_QUEUES] = { false };
 	int r = 0;
 
 	memcpy(&table, message->payload, message->size);
