@@ -28,6 +28,7 @@ bench: all ## figures, with the named peers in the same run
 
 install: all ## PREFIX= and DESTDIR= are honoured
 	meson configure $(BUILD) --prefix=$(PREFIX)
+	ninja -C $(BUILD)
 	DESTDIR=$(DESTDIR) meson install -C $(BUILD) --no-rebuild
 
 deb: deps ## a Debian package in build/

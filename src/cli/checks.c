@@ -160,7 +160,7 @@ static void check_build_tools(struct check *check)
 		const char *program, *package;
 	} tools[] = { { "mmdebstrap", "mmdebstrap" }, { "mkfs.erofs", "erofs-utils" },
 		      { "npm", "npm" },		      { "xz", "xz-utils" },
-		      { "zstd", "zstd" },	      { "cpio", "cpio" } };
+		      { "zstd", "zstd" } };
 	cleanup_free char *missing = xstrdup("");
 	cleanup_free char *hint = NULL;
 
