@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -105,13 +106,35 @@ static int start_vsock(struct keeper *keeper, int log_fd, int *ret_vhost_fd, str
 	return 0;
 }
 
+/* Below, not the path itself: no path is shared twice. */
+static bool is_below(const char *path, const char *outer)
+{
+	size_t length = strlen(outer);
+
+	return strncmp(path, outer, length) == 0 && path[length] == '/';
+}
+
+static size_t find_readonly_below(const struct config *config, const char *path,
+	const char *list[VM_MAX_SHARES])
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < config->share_count; i++)
+		if (config->shares[i].readonly && is_below(config->shares[i].path, path))
+			list[count++] = config->shares[i].path;
+	return count;
+}
+
 static int start_share(struct keeper *keeper, const struct config_share *share, int log_fd,
 	struct vm_share *ret_share, struct err *err)
 {
+	const char *below[VM_MAX_SHARES];
 	const struct share_spec spec = {
 		.tag = share->tag,
 		.path = share->path,
 		.readonly = share->readonly,
+		.readonly_below = below,
+		.readonly_below_count = find_readonly_below(&keeper->config, share->path, below),
 		.id = keeper->config.id,
 		.log_fd = log_fd,
 	};

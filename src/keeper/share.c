@@ -30,6 +30,8 @@
 #include <linux/capability.h>
 #include <seccomp.h>
 #include <signal.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -43,8 +45,12 @@
 #include "common/mem.h"
 #include "confine/confine.h"
 #include "confine/filter.h"
+#include "vm/vm.h"
 
 enum { SHARE_FD = 3, AGENT_ID = 1000 };
+
+/* What the server sees: the first ones, then at most as many read-only paths as there are shares. */
+enum { FIRST_BINDS = 7, MOST_BINDS = FIRST_BINDS + VM_MAX_SHARES };
 
 #define SHARE_DIR     "/share"
 #define SHARE_PROGRAM "/virtiofsd"
@@ -210,12 +216,15 @@ static int prepare_server(void *arg)
 	return r == 0 ? filter_install(filter) : r;
 }
 
-static int spawn_server(const struct share_spec *spec, const struct server *server,
-	struct filter *filter, int channel, pid_t *ret_pid, int *ret_pidfd, struct err *err)
+/*
+ * A read-only path within a writable one is mounted over its place there: in the guest, root could
+ * take the read-only share away and write by way of the other.
+ */
+static size_t add_binds(const struct share_spec *spec, const struct server *server,
+	struct confine_bind binds[MOST_BINDS])
 {
-	cleanup_close int limit_fd = memfd_create("file-max", MFD_CLOEXEC);
 	const unsigned share_flags = CONFINE_RECURSIVE | CONFINE_NO_SYMLINKS;
-	const struct confine_bind binds[] = {
+	const struct confine_bind first[FIRST_BINDS] = {
 		{ server->program, SHARE_PROGRAM, 0 },
 		{ "/usr/lib", NULL, CONFINE_RECURSIVE },
 		{ "/usr/lib64", NULL, CONFINE_RECURSIVE | CONFINE_OPTIONAL },
@@ -224,16 +233,38 @@ static int spawn_server(const struct share_spec *spec, const struct server *serv
 		{ "/etc/ld.so.cache", NULL, CONFINE_OPTIONAL },
 		{ spec->path, SHARE_DIR, share_flags | (spec->readonly ? 0 : CONFINE_WRITABLE) },
 	};
+
+	memcpy(binds, first, sizeof(first));
+	for (size_t i = 0; i < spec->readonly_below_count; i++) {
+		const char *path = spec->readonly_below[i];
+
+		binds[FIRST_BINDS + i] = (struct confine_bind){ path,
+			xasprintf(SHARE_DIR "%s", path + strlen(spec->path)), share_flags };
+	}
+	return FIRST_BINDS + spec->readonly_below_count;
+}
+
+static void free_binds(struct confine_bind *binds, size_t count)
+{
+	for (size_t i = FIRST_BINDS; i < count; i++)
+		free((char *)binds[i].target);
+}
+
+static int spawn_server(const struct share_spec *spec, const struct server *server,
+	struct filter *filter, int channel, pid_t *ret_pid, int *ret_pidfd, struct err *err)
+{
+	cleanup_close int limit_fd = memfd_create("file-max", MFD_CLOEXEC);
 	/* They want to know these limits even when told to leave their own alone. */
 	const struct confine_file limits[] = {
 		{ "/proc/sys/fs/file-max", limit_fd }, /* QEMU's */
 		{ "/proc/sys/fs/nr_open", limit_fd },  /* the other */
 	};
+	struct confine_bind binds[MOST_BINDS];
 	const struct confine_spec confine = {
 		.program = SHARE_PROGRAM,
 		.argv = (char *const *)server->arguments,
 		.binds = binds,
-		.bind_count = sizeof(binds) / sizeof(binds[0]),
+		.bind_count = FIRST_BINDS + spec->readonly_below_count,
 		.fds = &channel,
 		.fd_count = 1,
 		.stdout_fd = -1,
@@ -248,10 +279,15 @@ static int spawn_server(const struct share_spec *spec, const struct server *serv
 		.before_exec = prepare_server,
 		.arg = filter,
 	};
+	size_t count;
+	int r;
 
 	if (limit_fd < 0 || write(limit_fd, "1000000\n", 8) != 8)
 		return err_errno(err, errno, "memfd_create");
-	return confine_spawn(&confine, ret_pid, ret_pidfd, err);
+	count = add_binds(spec, server, binds);
+	r = confine_spawn(&confine, ret_pid, ret_pidfd, err);
+	free_binds(binds, count);
+	return r;
 }
 
 static void end_server(pid_t pid, int pidfd)

@@ -10,6 +10,7 @@
 #define KEEPER_SHARE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 
 #include "common/err.h"
@@ -18,6 +19,9 @@ struct share_spec {
 	const char *tag;  /* how the guest finds it; here for messages */
 	const char *path; /* absolute, an existing directory, no symbolic link on the way */
 	bool readonly;
+	/* Paths below `path` that are shared read-only: they are so by way of this share as well. */
+	const char *const *readonly_below;
+	size_t readonly_below_count;
 	const char *id; /* of the sandbox */
 	int log_fd;	/* what the server says, guest-chosen text included: a pipe that is read
 			   with a bound. 0 or less: nowhere */

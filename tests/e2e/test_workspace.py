@@ -32,6 +32,25 @@ def test_several_paths_and_read_only(sbx):
     sbx("rm", "-f", "several")
 
 
+def test_read_only_within_writable(sbx):
+    """Root in the guest takes the inner mount away; the path stays read-only all the same."""
+    outer = sbx.home / "work/nested"
+    inner = outer / "inner/deeper"
+    inner.mkdir(parents=True)
+    (inner / "file").write_text("original")
+    script = (f"touch {outer}/new; cat {inner}/file; sudo umount {inner}; cat {inner}/file;"
+              f"echo over 2>&1 | sudo tee {inner}/file 2>&1; sudo touch {inner}/new 2>&1;"
+              f"sudo mv {inner} {outer}/away 2>&1; sudo rm -r {outer}/inner 2>&1;"
+              f"mv {outer}/inner {outer}/moved; sudo touch {outer}/moved/deeper/new 2>&1")
+    out = sbx.out("run", "--name", "nested", "shell", outer, f"{inner}:ro", "--", "-c", script,
+                  check=False)
+    assert out.startswith("originaloriginal")
+    moved = outer / "moved/deeper"  # what is above it is writable
+    assert (moved / "file").read_text() == "original" and os.listdir(moved) == ["file"]
+    assert (outer / "new").exists()
+    sbx("rm", "-f", "nested")
+
+
 def test_every_guest_user_is_the_host_user(sbx, box):
     box.sh("sudo sh -c 'echo r > by-root; mkdir root-dir; chown 33:33 by-root';"
            "sudo -u nobody sh -c 'echo n >> by-root' 2>&1; sudo chown -R root root-dir;"
