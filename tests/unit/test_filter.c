@@ -93,6 +93,13 @@ static const struct {
 	{ "\033[1<A\033[1 2A\033[1  q\033[?1 q", "", 0 },
 };
 
+/* What was put out, as a string. */
+static const char *text_of(struct buf *out)
+{
+	assert_int_equal(buf_append(out, "", 1), 0);
+	return (const char *)buf_head(out);
+}
+
 static void run(const char *input, size_t length, size_t cut, unsigned pass, struct buf *out)
 {
 	struct filter filter;
@@ -111,13 +118,14 @@ static void test_cases_at_every_cut(void **state)
 
 		for (size_t cut = 0; cut <= strlen(input); cut++) {
 			cleanup_buf struct buf out;
+			const char *text;
 
 			buf_init(&out, 10000);
 			run(input, strlen(input), cut, cases[i].pass, &out);
-			buf_append(&out, "", 1);
-			if (strcmp((char *)buf_head(&out), output) != 0)
+			text = text_of(&out);
+			if (strcmp(text, output) != 0)
 				print_error("case %zu cut at %zu\n", i, cut);
-			assert_string_equal(buf_head(&out), output);
+			assert_string_equal(text, output);
 		}
 	}
 }
@@ -133,8 +141,7 @@ static void test_byte_by_byte(void **state)
 		filter_init(&filter, cases[i].pass & TITLE, cases[i].pass & CLIPBOARD);
 		for (const char *p = cases[i].input; *p; p++)
 			assert_int_equal(filter_feed(&filter, p, 1, &out), 0);
-		buf_append(&out, "", 1);
-		assert_string_equal(buf_head(&out), output);
+		assert_string_equal(text_of(&out), output);
 	}
 }
 
@@ -156,8 +163,7 @@ static void test_endless_sequences(void **state)
 		if (strcmp(starts[i], "\033#") != 0)
 			filter_feed(&filter, filler, sizeof(filler), &out);
 		filter_feed(&filter, "m\033\\ok", 5, &out);
-		buf_append(&out, "", 1);
-		assert_string_equal(buf_head(&out), "ok");
+		assert_string_equal(text_of(&out), "ok");
 	}
 }
 
@@ -208,6 +214,7 @@ static void test_reset_sequence(void **state)
 	for (size_t i = 0; i < sizeof(before) / sizeof(before[0]); i++) {
 		struct screen *used = screen_create(24, 80), *fresh = screen_create(24, 80);
 		cleanup_buf struct buf used_render, fresh_render;
+		const char *text;
 
 		buf_init(&used_render, SCREEN_RENDER_MAX);
 		buf_init(&fresh_render, SCREEN_RENDER_MAX);
@@ -217,10 +224,9 @@ static void test_reset_sequence(void **state)
 		screen_feed(fresh, filter_reset_sequence(), strlen(filter_reset_sequence()));
 		screen_render(used, &used_render);
 		screen_render(fresh, &fresh_render);
-		buf_append(&used_render, "", 1);
-		buf_append(&fresh_render, "", 1);
-		assert_string_equal(buf_head(&used_render), buf_head(&fresh_render));
-		assert_non_null(strstr((char *)buf_head(&used_render), "hello"));
+		text = text_of(&used_render);
+		assert_string_equal(text, text_of(&fresh_render));
+		assert_non_null(strstr(text, "hello"));
 		screen_destroy(used);
 		screen_destroy(fresh);
 	}
