@@ -17,6 +17,12 @@
 #include "common/io.h"
 #include "common/text.h"
 
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_UNPOISON_MEMORY_REGION(address, size) ((void)(address), (void)(size))
+#endif
+
 enum { STACK_SIZE = 64 * 1024, MAX_PATH = 4096 };
 
 /* What parent and child share. */
@@ -161,6 +167,8 @@ int spawn_start(const struct spawn *spawn, pid_t *ret_pid, enum spawn_step *ret_
 	}
 	for (size_t i = 1; i < argc; i++)
 		attempt.interpreter_argv[i + 1] = spawn->argv[i];
+	/* The last child never returned from its functions, so their variables still count as dead. */
+	ASAN_UNPOISON_MEMORY_REGION(stack, sizeof(stack));
 	pid = clone(child, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | SIGCHLD, &attempt);
 	if (pid < 0)
 		attempt.error = errno;

@@ -19,6 +19,7 @@ static uint16_t load_relaxed(const __virtio16 *shared)
 	return le16toh(__atomic_load_n(shared, __ATOMIC_RELAXED));
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the builtin writes through it */
 static void store_relaxed(__virtio16 *shared, uint16_t value)
 {
 	__atomic_store_n(shared, htole16(value), __ATOMIC_RELAXED);

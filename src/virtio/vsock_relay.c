@@ -42,7 +42,7 @@ enum { SESSION_PORT = 1024, CONTROL_PORT = 1023 };
 enum { KEEPER_STREAMS = 1, KEEPER_CONTROL = 2, KEEPER_RETRY_MS = 100 };
 
 struct keeper_message {
-	uint32_t type;
+	uint32_t type; /* cppcheck-suppress unusedStructMember ; the keeper reads it */
 	uint32_t value;
 };
 
