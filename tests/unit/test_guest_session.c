@@ -43,8 +43,10 @@ static const struct {
 	{ "echo $HOME:$USER:$LOGNAME:$SANDBOX_NAME:$LANG", "/root:root:root:box:C.UTF-8\n", "", 0 },
 	{ "echo $CONF", "from config\n", "", 0 },
 	{ "ls /proc/self/fd | wc -l", "4\n", "", 0 }, /* 0, 1, 2 and ls's own */
-	{ "grep -E 'Sig(Blk|Ign)' /proc/self/status | tr -d '\\n\\t'",
-		"SigBlk:0000000000000000SigIgn:0000000000000000", "", 0 },
+	/* 32 and 33 are glibc's own: nobody can set them back if who runs the tests ignores them. */
+	{ "for set in SigBlk SigIgn; do"
+	  " echo $((0x$(sed -n \"s/^$set:.//p\" /proc/self/status) & ~0x180000000)); done",
+		"0\n0\n", "", 0 },
 	{ "sleep 1000 & echo left", "left\n", "", 0 }, /* nobody waits for what stays behind */
 	{ "set -- $(cat /proc/self/stat); test $6 -eq $$ && echo leader", "leader\n", "", 0 },
 	{ "id -u; id -g", "0\n0\n", "", 0 },
