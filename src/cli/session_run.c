@@ -31,18 +31,21 @@ int sandbox_start(const char *name, const json_t *options, char **ret_vsock, str
 {
 	cleanup_free char *path = api_sandbox_path(name, "/start", err);
 	cleanup_free char *what = xasprintf("start %s", name);
-	cleanup_json json_t *empty = json_object();
+	cleanup_json json_t *body = options ? json_copy((json_t *)options) : json_object();
 	cleanup_json json_t *answer = NULL;
+	const char *accel = getenv("SBX_ACCEL");
 	struct progress progress;
 	struct api_request request = { .method = "POST",
 				       .path = path,
-				       .body = options ? options : empty,
+				       .body = body,
 				       .slow = true,
 				       .progress = &progress };
 	int r;
 
 	if (!path)
 		return -ENOENT;
+	if (accel && *accel)
+		json_object_set_new(body, "accel", json_string(accel));
 	progress_init(&progress, what);
 	r = api_call(&request, &answer, err);
 	progress_finish(&progress);

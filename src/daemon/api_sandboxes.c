@@ -151,13 +151,13 @@ enum api_code api_remove_sandbox(struct request *request)
 static enum api_code parse_accel(struct request *request, struct launch_options *options)
 {
 	static const char *const known[] = { "auto", "kvm", "tcg" };
-	const char *accel = getenv("SBX_ACCEL");
+	const char *accel = "auto";
 	enum api_code code = spec_get_string(request->body, "accel", &accel, &request->err);
 
 	if (code != API_OK)
 		return code;
 	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
-		if (strcmp(accel && *accel ? accel : "auto", known[i]) == 0) {
+		if (strcmp(accel, known[i]) == 0) {
 			options->accel = known[i];
 			return API_OK;
 		}
