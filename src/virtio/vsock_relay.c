@@ -30,6 +30,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -50,6 +51,9 @@ struct keeper_message {
 enum source { SOURCE_VHOST, SOURCE_LISTEN, SOURCE_KEEPER, SOURCE_QUEUE, SOURCE_CLIENT };
 
 enum { EVENTS = 64 };
+
+/* A guest that opens and closes its control stream in a loop is no work for the keeper. */
+#define CONTROL_INTERVAL_NS 100000000ULL
 
 static int watch(const struct relay *relay, int fd, uint32_t events, enum source source,
 	uint32_t index)
@@ -94,14 +98,30 @@ static void say(const struct relay_client *client, const char *line)
 
 /* The device's calls (struct vsock_host) */
 
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* Whether the guest may have its control stream now. */
+static bool control_is_due(const struct relay *relay, uint64_t now)
+{
+	return !relay->control_open && (relay->control_at_ns == 0 ||
+		now - relay->control_at_ns >= CONTROL_INTERVAL_NS);
+}
+
 static int host_accept(void *arg, unsigned slot, uint32_t port)
 {
 	const struct keeper_message message = { KEEPER_CONTROL, 0 };
 	struct relay *relay = arg;
 	cleanup_close int ours = -1, theirs = -1;
+	uint64_t now = now_ns();
 	int pair[2], r;
 
-	if (port != CONTROL_PORT || relay->control_open)
+	if (port != CONTROL_PORT || !control_is_due(relay, now))
 		return -ECONNREFUSED;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
 		return -errno;
@@ -112,6 +132,7 @@ static int host_accept(void *arg, unsigned slot, uint32_t port)
 	if (r < 0)
 		return r;
 	relay->control_open = true;
+	relay->control_at_ns = now;
 	r = add_client(relay, slot, &(struct relay_client){ .state = RELAY_OPEN,
 		.fd = take_fd(&ours), .port = port, .from_guest = true });
 	if (r < 0)
@@ -336,8 +357,10 @@ static void client_ready(struct relay *relay, uint32_t index, uint32_t events)
 			vsock_writable(&relay->vsock, slot);
 		if (client->state == RELAY_OPEN && events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP))
 			vsock_readable(&relay->vsock, slot);
-		if (client->state == RELAY_OPEN && gone)
+		if (client->state == RELAY_OPEN && gone) {
+			client->gone = true;
 			vsock_hangup(&relay->vsock, slot);
+		}
 	} else if (client->state != RELAY_FREE && gone) {
 		vsock_abandon(&relay->vsock, slot);
 		free_client(relay, slot);
@@ -346,13 +369,15 @@ static void client_ready(struct relay *relay, uint32_t index, uint32_t events)
 
 /* The loop */
 
+/* A client that is gone keeps no VM running, however long the guest takes over its last bytes. */
 static unsigned count_sessions(const struct relay *relay)
 {
 	unsigned count = 0;
 
 	for (unsigned i = 0; i < VSOCK_STREAMS; i++)
 		count += relay->clients[i].state >= RELAY_CONNECTING &&
-			 !relay->clients[i].from_guest && relay->clients[i].port == SESSION_PORT;
+			 !relay->clients[i].from_guest && !relay->clients[i].gone &&
+			 relay->clients[i].port == SESSION_PORT;
 	return count;
 }
 

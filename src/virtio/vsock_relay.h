@@ -29,6 +29,7 @@ struct relay_client {
 	int fd;
 	uint32_t port; /* of the guest if the host connected, else of the host */
 	bool from_guest;
+	bool gone; /* it has hung up; the guest may yet have to take its last bytes */
 };
 
 struct relay {
@@ -41,6 +42,7 @@ struct relay {
 	unsigned announced; /* session streams as the keeper knows them */
 	uint16_t last_serial;
 	bool control_open;
+	uint64_t control_at_ns; /* when the guest last opened it; 0: never */
 };
 
 /* Takes the three descriptors; on failure they are closed with the process. */
