@@ -51,10 +51,7 @@ enum api_code api_list_images(struct request *request)
 
 	if (registry_list(daemon->registry, &records, &record_count, &request->err) < 0)
 		return API_FAILED;
-	if (store_list(&daemon->store, &images, &image_count, &request->err) < 0) {
-		record_free_list(records, record_count);
-		return API_FAILED;
-	}
+	store_list(&daemon->store, &images, &image_count);
 	list = json_array();
 	for (size_t i = 0; i < image_count; i++)
 		json_array_append_new(list, image_view(&images[i], records, record_count));

@@ -48,11 +48,9 @@ static int run_list(const struct store *store, const char *unused, struct err *e
 {
 	struct store_image *images;
 	size_t count;
-	int r = store_list(store, &images, &count, err);
 
 	(void)unused;
-	if (r < 0)
-		return r;
+	store_list(store, &images, &count);
 	for (size_t i = 0; i < count; i++) {
 		json_t *object = json_incref(images[i].manifest);
 

@@ -244,8 +244,7 @@ static void list_kind(const struct store *store, bool system, const char *agent,
 	free_names(digests, count);
 }
 
-int store_list(const struct store *store, struct store_image **ret_images, size_t *ret_count,
-	struct err *err)
+void store_list(const struct store *store, struct store_image **ret_images, size_t *ret_count)
 {
 	struct list list = { 0 };
 
@@ -264,7 +263,6 @@ int store_list(const struct store *store, struct store_image **ret_images, size_
 	}
 	*ret_images = list.images;
 	*ret_count = list.count;
-	return 0;
 }
 
 int store_remove(const struct store *store, const char *digest, struct err *err)
@@ -279,9 +277,7 @@ int store_remove(const struct store *store, const char *digest, struct err *err)
 		err_hint(err, "sbx image ls shows them");
 		return -EINVAL;
 	}
-	r = store_list(store, &images, &count, err);
-	if (r < 0)
-		return r;
+	store_list(store, &images, &count);
 	for (size_t i = 0; i < count; i++)
 		if (strcmp(images[i].digest, digest) == 0 && (!found || found->system))
 			found = &images[i];

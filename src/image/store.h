@@ -49,9 +49,11 @@ int store_find_current(const struct store *store, const char *agent, struct stor
 int store_find(const struct store *store, const char *agent, const char *digest,
 	struct store_image *ret_image, struct err *err);
 
-/* All images of both stores, base images first, agents by name. The caller frees. */
-int store_list(const struct store *store, struct store_image **ret_images, size_t *ret_count,
-	struct err *err);
+/*
+ * All images of both stores, base images first, agents by name; what cannot be read is none. The
+ * caller frees.
+ */
+void store_list(const struct store *store, struct store_image **ret_images, size_t *ret_count);
 void store_images_free(struct store_image *images, size_t count);
 
 /*
