@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -36,6 +37,7 @@
 #include "common/paths.h"
 #include "keeper/share.h"
 #include "vm/initrd.h"
+#include "vm/tsc.h"
 
 enum { NORMAL_UID = 12345, DEADLINE_S = 120, OUTPUT_MAX = 64 * 1024 };
 
@@ -90,11 +92,15 @@ static void start_share(struct machine *machine, int index, const char *name, bo
 		fail_msg("%s (%s)", err.message, err.hint ? err.hint : "");
 }
 
+/* The sandbox's machine (docs/vm.md) with two shares and nothing else. */
 static void exec_qemu(const struct machine *machine, int initrd, int console)
 {
 	cleanup_free char *initrd_path = xasprintf("/proc/self/fd/%d", initrd);
 	cleanup_free char *share0 = xasprintf("socket,id=s0,fd=%d", machine->vhost_fds[0]);
 	cleanup_free char *share1 = xasprintf("socket,id=s1,fd=%d", machine->vhost_fds[1]);
+	cleanup_free char *append = xasprintf(
+		"console=ttyS0 quiet panic=-1 reboot=t nokaslr no_timer_check mitigations=off "
+		"tsc=reliable tsc_early_khz=%" PRIu64, tsc_khz());
 
 	for (int i = 0; i < 2; i++)
 		io_set_cloexec(machine->vhost_fds[i], false);
@@ -102,14 +108,12 @@ static void exec_qemu(const struct machine *machine, int initrd, int console)
 	dup2(console, 1);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	execlp("qemu-system-x86_64", "qemu", "-nodefaults", "-no-user-config", "-no-reboot",
-		"-display", "none", "-machine", "microvm,pcie=off,memory-backend=ram", "-accel",
-		"tcg", "-cpu", "max", "-m", "256", "-object",
+		"-display", "none", "-machine",
+		"microvm,acpi=on,pic=off,pit=off,rtc=on,pcie=off,memory-backend=ram", "-bios",
+		"qboot.rom", "-accel", "tcg", "-cpu", "max", "-m", "256", "-object",
 		"memory-backend-memfd,id=ram,size=256M,share=on", "-global",
 		"virtio-mmio.force-legacy=false", "-kernel", kernel, "-initrd", initrd_path,
-		"-append",
-		"console=ttyS0 quiet panic=-1 reboot=t nokaslr mitigations=off "
-		"tsc_early_khz=1000000",
-		"-serial", "stdio", "-chardev", share0, "-device",
+		"-append", append, "-serial", "stdio", "-chardev", share0, "-device",
 		"vhost-user-fs-device,chardev=s0,tag=ws0", "-chardev", share1, "-device",
 		"vhost-user-fs-device,chardev=s1,tag=ws1", NULL);
 	_exit(127);
@@ -124,6 +128,7 @@ static void start_qemu(struct machine *machine)
 	if (initrd_build(&modules, 1, guest, "", &initrd, &err) < 0)
 		fail_msg("%s", err.message);
 	assert_int_equal(pipe2(console, O_CLOEXEC), 0);
+	tsc_start();
 	machine->qemu_pid = fork();
 	if (machine->qemu_pid == 0)
 		exec_qemu(machine, initrd, console[1]);
