@@ -14,7 +14,7 @@
 #include "common/io.h"
 #include "common/mem.h"
 
-int filter_compile(scmp_filter_ctx context, struct filter *ret_filter, struct err *err)
+static int compile(scmp_filter_ctx context, struct filter *ret_filter, struct err *err)
 {
 	cleanup_close int fd = memfd_create("filter", MFD_CLOEXEC);
 	cleanup_free struct sock_filter *instructions = NULL;
@@ -36,6 +36,24 @@ int filter_compile(scmp_filter_ctx context, struct filter *ret_filter, struct er
 	ret_filter->instructions = take_ptr(instructions);
 	ret_filter->count = (unsigned short)((size_t)st.st_size / sizeof(*instructions));
 	return 0;
+}
+
+int filter_build(int (*const *rules)(scmp_filter_ctx context), struct filter *ret_filter,
+	struct err *err)
+{
+	scmp_filter_ctx context = seccomp_init(SCMP_ACT_ALLOW);
+	int r = 0;
+
+	if (!context)
+		return err_set(err, ENOMEM, "libseccomp: no memory");
+	while (r == 0 && *rules)
+		r = (*rules++)(context);
+	if (r < 0)
+		err_errno(err, -r, "libseccomp");
+	else
+		r = compile(context, ret_filter, err);
+	seccomp_release(context);
+	return r;
 }
 
 int filter_install(const struct filter *filter)

@@ -18,8 +18,12 @@ struct filter {
 	unsigned short count;
 };
 
-/* Compiles; the context stays the caller's. */
-int filter_compile(scmp_filter_ctx context, struct filter *ret_filter, struct err *err);
+/*
+ * A filter that allows all but what the rules refuse. Each function of the NULL-terminated list adds
+ * some rules and returns 0 or libseccomp's negative error. Returns 0 or -errno.
+ */
+int filter_build(int (*const *rules)(scmp_filter_ctx context), struct filter *ret_filter,
+	struct err *err);
 
 /* Installs on the calling thread, for good. Needs no_new_privs. Async-signal-safe. 0 or -errno. */
 int filter_install(const struct filter *filter);

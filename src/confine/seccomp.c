@@ -100,22 +100,10 @@ static int refuse_families(scmp_filter_ctx context)
 
 int seccomp_base_filter(struct filter *ret_filter, struct err *err)
 {
-	scmp_filter_ctx context = seccomp_init(SCMP_ACT_ALLOW);
-	int r;
+	static int (*const rules[])(scmp_filter_ctx) = { refuse_calls, refuse_namespaces,
+							 refuse_families, NULL };
 
-	if (!context)
-		return err_set(err, ENOMEM, "libseccomp: no memory");
-	r = refuse_calls(context);
-	if (r == 0)
-		r = refuse_namespaces(context);
-	if (r == 0)
-		r = refuse_families(context);
-	if (r < 0)
-		err_errno(err, -r, "libseccomp");
-	else
-		r = filter_compile(context, ret_filter, err);
-	seccomp_release(context);
-	return r;
+	return filter_build(rules, ret_filter, err);
 }
 
 static int allow_calls(scmp_filter_ctx context, const char *const *allowed, struct err *err)

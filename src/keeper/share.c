@@ -161,24 +161,6 @@ static int refuse_set_user_id(scmp_filter_ctx context)
 	return r;
 }
 
-static int build_filter(struct filter *ret_filter, struct err *err)
-{
-	scmp_filter_ctx context = seccomp_init(SCMP_ACT_ALLOW);
-	int r;
-
-	if (!context)
-		return err_set(err, ENOMEM, "libseccomp: no memory");
-	r = squash_owners(context);
-	if (r == 0)
-		r = refuse_set_user_id(context);
-	if (r < 0)
-		err_errno(err, -r, "libseccomp");
-	else
-		r = filter_compile(context, ret_filter, err);
-	seccomp_release(context);
-	return r;
-}
-
 /* In the server's network namespace, where nobody else is. The address is the kernel's choice. */
 static int open_connection(int *ret_listener, int *ret_client)
 {
@@ -312,6 +294,7 @@ static int receive_connection(int channel, int *ret_fd, struct err *err)
 int share_start(const struct share_spec *spec, int *ret_vhost_fd, pid_t *ret_pid, int *ret_pidfd,
 	struct err *err)
 {
+	static int (*const rules[])(scmp_filter_ctx) = { squash_owners, refuse_set_user_id, NULL };
 	const struct server *server = find_server();
 	struct filter filter = { 0 };
 	int channel[2], pidfd = -1, r;
@@ -324,7 +307,7 @@ int share_start(const struct share_spec *spec, int *ret_vhost_fd, pid_t *ret_pid
 	}
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, channel) < 0)
 		return err_errno(err, errno, "socketpair");
-	r = build_filter(&filter, err);
+	r = filter_build(rules, &filter, err);
 	if (r == 0)
 		r = spawn_server(spec, server, &filter, channel[1], &pid, &pidfd, err);
 	close(channel[1]);

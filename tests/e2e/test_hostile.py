@@ -95,14 +95,16 @@ def test_guest_has_a_loopback_only(sbx, hostile):
 
 def test_processes_hold_no_rights(sbx, hostile):
     """Each process that reads guest bytes: no capability in the host's namespaces, no new
-    privileges, a seccomp filter, namespaces of its own."""
+    privileges, namespaces of its own, and its own seccomp filter on top of the one of all. The
+    keeper starts them unconfined and has locked itself down by the time sessions are served."""
     for role, pid in sbx.pids("hostile").items():
-        if role == "keeper":
-            continue
         status = dict(line.split(":\t", 1) for line in
                       pathlib.Path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in line)
         assert status["NoNewPrivs"] == "1", role
         assert status["Seccomp"] == "2", role
+        if role == "keeper":
+            continue
+        assert int(status["Seccomp_filters"]) >= 2, role
         for space in ("user", "mnt", "pid", "net", "ipc"):
             if os.access(f"/proc/{pid}/ns/{space}", os.R_OK):
                 assert os.readlink(f"/proc/{pid}/ns/{space}") != os.readlink(
